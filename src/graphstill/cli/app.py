@@ -1,0 +1,69 @@
+"""All verbs together, and what becomes of an error: a message, an exit code, no traceback unless it is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+import typer
+
+from graphstill.cli import demo, distill, doctor, listing, report, show, train
+from graphstill.cli.output import EXIT, Interrupted, fail
+from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
+
+HELP = """Knowledge distillation of graph neural networks.
+
+Exit codes: 0 done; 1 the run failed; 2 the command line or the recipe is wrong; 3 the data is missing or bad;
+130 interrupted (what was done is kept, the message says how to go on).
+"""
+
+app = typer.Typer(
+    name="graphstill",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verb in (demo, doctor, listing, show, train, distill, report):
+    app.command(name=verb.NAME)(verb.command)
+
+
+@app.callback(invoke_without_command=True)
+def version(show_version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if show_version:
+        import graphstill
+
+        typer.echo(graphstill.__version__)
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command line and returns its exit code."""
+    json, debug = "--json" in arguments, "--debug" in arguments
+    try:
+        code = app(arguments, standalone_mode=False)
+    except BrokenPipeError:  # `graphstill list methods | head`: nobody reads on, which is no error of ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT["ok"]
+    except (Interrupted, KeyboardInterrupt, click.Abort) as error:
+        return fail("Interrupted", str(error) or "interrupted", EXIT["interrupted"], json)
+    except click.ClickException as error:
+        usage = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
+        return fail("UsageError", error.format_message() + usage, EXIT["usage"], json)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: reported, never swallowed
+        if debug or not isinstance(error, GraphstillError | OSError):
+            traceback.print_exc()  # a bug of ours is shown in full
+        return fail(type(error).__name__, str(error), exit_code(error), json)
+    return code if isinstance(code, int) else EXIT["ok"]
+
+
+def exit_code(error: Exception) -> int:
+    """The documented code of an error."""
+    if isinstance(error, DataError):
+        return EXIT["data"]
+    if isinstance(error, ConfigError | MethodError):
+        return EXIT["usage"]
+    return EXIT["failed"]

@@ -1,0 +1,47 @@
+"""What goes where: results to standard output (with --json exactly one object), everything else to standard error."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+EXIT = {"ok": 0, "failed": 1, "usage": 2, "data": 3, "interrupted": 130}
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Print a traceback with an error.")]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run that can be resumed; the message says how."""
+
+
+def emit(result: dict[str, Any], json: bool, text: Callable[[], Any]) -> None:
+    """The one object, or `text` for people: a string, or something that rich can print."""
+    if json:
+        sys.stdout.write(json_.dumps(result, allow_nan=False) + "\n")
+        return
+    content = text()
+    if isinstance(content, str):
+        sys.stdout.write(content.rstrip("\n") + "\n")
+    else:
+        from rich.console import Console
+
+        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120).print(content)
+
+
+def log(message: str) -> None:
+    """A line for people who watch; never part of the result."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
+
+
+def fail(kind: str, message: str, code: int, json: bool) -> int:
+    """Report an error: what is wrong, where, and what to do stand in the message."""
+    log(f"error: {message}" if kind != "Interrupted" else message)
+    if json:
+        sys.stdout.write(json_.dumps({"error": {"kind": kind, "message": message}, "exit_code": code}) + "\n")
+    return code

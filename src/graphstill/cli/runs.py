@@ -1,0 +1,42 @@
+"""What `train` and `distill` share: the directory, the way to resume, the dry run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from graphstill.cli.output import Interrupted, log
+from graphstill.errors import ConfigError
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options that beat the defaults and the file.")
+]
+Dir = Annotated[Path | None, typer.Option("--dir", help="Run directory. [default: runs/NAME-<n>]", show_default=False)]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --dir, where it stopped.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check, print what would be run, with every default, and stop.")
+]
+Root = Annotated[
+    Path | None, typer.Option("--root", help="Where the data is. [default: $GRAPHSTILL_DATA]", show_default=False)
+]
+
+
+@contextmanager
+def resumable(command: list[str], name: str, directory: Path | None, resume: bool) -> Iterator[Path]:
+    """The directory to run in. Ctrl-C inside the block tells the command that goes on from there."""
+    from graphstill.study.directory import new_directory
+
+    if directory is None and resume:
+        raise ConfigError("--resume without a directory: on the command line. Say which run: --dir runs/NAME-1.")
+    path = new_directory(name) if directory is None else directory
+    log(f"run directory: {path}")
+    try:
+        yield path
+    except KeyboardInterrupt as error:
+        again = shlex.join(["graphstill", *command, "--dir", str(path), "--resume"])
+        raise Interrupted(f"interrupted; what is done is kept. Go on with: {again}") from error

@@ -1,0 +1,73 @@
+"""What a training step sees: a graph, its features, and which rows may be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import torch
+from torch import Tensor
+
+from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.sparse_features import SparseFeatures
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A graph to run a model on. The full graph is a batch like any other.
+
+    Attributes:
+        x: [rows, features].
+        graph: edges between rows.
+        y: int64 [rows] or float [rows, labels]; -1 or NaN in rows whose label may not be seen.
+        train_rows: int64: rows with a training label.
+        val_rows: int64: rows with a validation label.
+        nodes: int64 [rows]: number of each row's node in the task.
+        full: whether this is all there is to train on, so that it is the only batch of each epoch.
+    """
+
+    x: SparseFeatures | Tensor
+    graph: Adjacency
+    y: Tensor
+    train_rows: Tensor
+    val_rows: Tensor
+    nodes: Tensor
+    full: bool
+
+
+class LazyBatches(Sequence[Batch]):
+    """Batches that are put together when they are asked for, so that one at a time is in memory."""
+
+    def __init__(self, groups: Sequence[Sequence[int]], make: Callable[[Sequence[int]], Batch]) -> None:
+        self._groups, self._make = groups, make
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    @overload
+    def __getitem__(self, number: int) -> Batch: ...
+    @overload
+    def __getitem__(self, number: slice) -> LazyBatches: ...
+    def __getitem__(self, number: int | slice) -> Batch | LazyBatches:
+        if isinstance(number, slice):
+            return LazyBatches(self._groups[number], self._make)
+        return self._make(self._groups[number])
+
+
+def cut_graph(store: Adjacency, begin: int, end: int) -> Adjacency:
+    """The graph of nodes begin:end, numbered from 0, out of a store in which no edge leaves it; no sorting."""
+    first, last = int(store.ptr[begin]), int(store.ptr[end])
+    edges = slice(first, last)
+    order = torch.arange(last - first, device=store.ptr.device)
+    return Adjacency(
+        store.ptr[begin : end + 1] - first, store.source[edges] - begin, store.target[edges] - begin, order
+    )
+
+
+def induced_graph(store: Adjacency, kept: Tensor) -> Adjacency:
+    """The graph of the nodes `kept` (sorted ids) and the edges between them, numbered in that order."""
+    number = torch.full((store.num_nodes,), -1, dtype=torch.long, device=kept.device)
+    number[kept] = torch.arange(len(kept), device=kept.device)
+    edges = number[store.edge_index()]
+    return Adjacency.from_edge_index(edges[:, (edges >= 0).all(dim=0)], len(kept))

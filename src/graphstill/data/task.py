@@ -1,0 +1,281 @@
+"""NodeTask: what is learnt, what may be seen while learning, and what is held back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict, Unpack
+
+import torch
+from torch import Tensor
+
+from graphstill.data import hashing
+from graphstill.data.arrays import Arrays, from_graphs, from_pyg
+from graphstill.data.batches import Batch
+from graphstill.data.features import as_features
+from graphstill.data.npz import read_npz
+from graphstill.data.sealed import SealedTest, hidden_like
+from graphstill.data.splits import PublicSplits, Split, make_split, stream
+from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
+from graphstill.data.views import TEST, TRAIN, VAL, Views
+from graphstill.errors import ConfigError, DataError
+from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.sparse_features import SparseFeatures
+
+
+class TaskOptions(TypedDict, total=False):
+    """Options of every way to make a NodeTask; explained there."""
+
+    name: str
+    split: Split | str | int | None
+    seed: int
+    inductive: bool
+    normalize: Literal["row"] | None
+    sparse: bool | None
+    batch_graphs: int | None
+
+
+class NodeTask:
+    """Labels of nodes to be predicted, of one graph or of several.
+
+    Transductive (default): training sees all nodes and edges and the labels of training nodes. Inductive
+    ("production"): test nodes and their edges are absent from training; validation nodes are predicted on the training
+    graph, test nodes on the full one. With several graphs, training, validation and test have their own graphs, which
+    is always inductive.
+
+    Args:
+        data: a `torch_geometric.data.Data` with x, edge_index, y, and masks unless `split` is given. Edges are used as
+            stored: both directions of an undirected graph; duplicates and self-loops count.
+        name: in reports.
+        split: a Split, "public" (the masks of the data, also None), the number of one of several public splits,
+            "random" or "per-class" with their defaults; for other sizes give `random_split(...)` or
+            `per_class_split(...)`.
+        seed: of a split that is drawn; independent of weights and noise.
+        inductive: see above.
+        normalize: "row" divides each row of x by its absolute sum.
+        sparse: whether features are kept sparse; None decides by storage and density.
+        batch_graphs: training graphs a batch where there are several; None means all at once.
+
+    Attributes:
+        x: SparseFeatures or Tensor, float32 [nodes, in_features].
+        y: int64 [nodes] or float32 [nodes, num_outputs]; labels of training and validation nodes, else -1 or NaN.
+        train_index, val_index, test_index: int64 node ids; labels of the last are in `test` only.
+        num_nodes, num_edges (as stored: twice the undirected number), in_features, num_outputs: sizes.
+        multi_label: whether a node has several labels; metric: "accuracy", or "micro_f1" where it has.
+        inductive: whether test nodes are absent from training; graph_ptr: int64 [graphs + 1] or None.
+        split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
+        test: the SealedTest.
+
+    Raises:
+        DataError: anything about the data that cannot be learnt from; the message says what, where, and what to do.
+        ConfigError: an option that makes no sense.
+    """
+
+    def __init__(self, data: Any, **options: Unpack[TaskOptions]) -> None:
+        self._build(from_pyg(data), **options)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: Any,
+        edge_index: Any,
+        y: Any,
+        *,
+        train: Any = None,
+        val: Any = None,
+        test: Any = None,
+        graph_ptr: Any = None,
+        num_classes: int | None = None,
+        **options: Unpack[TaskOptions],
+    ) -> Self:
+        """From arrays.
+
+        Args:
+            x: [nodes, features], dense or sparse; edge_index: integers [2, edges].
+            y: integers [nodes], -1 = no label, or zeros and ones [nodes, labels], NaN = no label.
+            train, val, test: boolean masks or node ids; or none of them, and `split`.
+            graph_ptr: [graphs + 1] where the nodes are those of several graphs, each wholly in one part.
+            num_classes: where more than the labels show.
+        """
+        given = [part is not None for part in (train, val, test)]
+        if any(given) and (not all(given) or options.get("split") is not None):
+            raise DataError(
+                "train, val and test of from_arrays go together and without split: "
+                "give all three, or none of them and a split"
+            )
+        public = PublicSplits(train, val, test, name="given")
+        return cls._from(Arrays(x, edge_index, y, public, graph_ptr, num_classes), **options)
+
+    @classmethod
+    def from_graphs(
+        cls, train: Sequence[Any], val: Sequence[Any], test: Sequence[Any], **options: Unpack[TaskOptions]
+    ) -> Self:
+        """From PyG graphs for training, validation and test, as PPI has them; every labelled node counts."""
+        return cls._from(from_graphs(train, val, test), **options)
+
+    @classmethod
+    def from_npz(cls, path: str | Path, **options: Unpack[TaskOptions]) -> Self:
+        """From an `.npz` of plain arrays, laid out as `graphstill.data.npz.read_npz` says."""
+        options.setdefault("name", Path(path).stem)
+        return cls._from(read_npz(path), **options)
+
+    @classmethod
+    def _from(cls, arrays: Arrays, **options: Unpack[TaskOptions]) -> Self:
+        task = cls.__new__(cls)
+        task._build(arrays, **options)
+        return task
+
+    def _build(
+        self,
+        arrays: Arrays,
+        *,
+        name: str = "custom",
+        split: Split | str | int | None = None,
+        seed: int = 0,
+        inductive: bool = False,
+        normalize: Literal["row"] | None = None,
+        sparse: bool | None = None,
+        batch_graphs: int | None = None,
+    ) -> None:
+        x = as_features(arrays.x, sparse=sparse, normalize=normalize)
+        self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
+        edges = check_edges(arrays.edge_index, self.num_nodes)
+        labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes)
+        chosen = make_split(split, labels, arrays.public, seed=seed)
+        check_split(chosen, labels)
+        ptr = arrays.graph_ptr
+        self.graph_ptr = None if ptr is None else check_graphs(ptr, edges, chosen, self.num_nodes)
+        if batch_graphs is not None and (ptr is None or batch_graphs < 1):
+            raise ConfigError(
+                f"batch_graphs={batch_graphs} of task {name!r}: it is a number from 1 up, for data of several graphs; "
+                "leave it out otherwise"
+            )
+        self.name, self.split, self._normalize = name, chosen.name, normalize
+        self.multi_label = labels.ndim == 2
+        self.metric = "micro_f1" if self.multi_label else "accuracy"
+        self.inductive = inductive or ptr is not None
+        self.train_index, self.val_index, self.test_index = chosen.train, chosen.val, chosen.test
+        part = torch.zeros(self.num_nodes, dtype=torch.uint8)
+        part[chosen.train], part[chosen.val], part[chosen.test] = TRAIN, VAL, TEST
+        visible = hidden_like(labels, torch.cat([chosen.train, chosen.val]))
+        graph = Adjacency.from_edge_index(edges, self.num_nodes)
+        split_arrays = [chosen.train, chosen.val, chosen.test, *([] if self.graph_ptr is None else [self.graph_ptr])]
+        self._removed: dict[str, float] | None = None
+        self._digests = {
+            "features": hashing.features_digest(x),
+            "edges": hashing.edges_digest(graph),
+            "labels": hashing.arrays_digest(labels[chosen.train], labels[chosen.val], labels[chosen.test]),
+            "split": hashing.arrays_digest(*split_arrays),
+        }
+        self._view(Views(x, graph, visible, part, self.graph_ptr, self.inductive, batch_graphs))
+        self.test = SealedTest(labels[chosen.test], self.metric, self._views.test)
+
+    def _view(self, views: Views) -> None:
+        self._views = views
+        self.x: SparseFeatures | Tensor = views.x
+        self.y: Tensor = views.y
+        self.num_edges = views.graph.num_edges
+        self.hash = hashing.combined(self._digests, inductive=self.inductive, outputs=self.num_outputs)
+
+    def training_batches(self, epoch: int, seed: int = 0) -> Sequence[Batch]:
+        """The batches of one epoch.
+
+        One graph: always the same single batch (inductive: of the graph without test nodes). Several graphs: disjoint
+        unions of `batch_graphs` training graphs, in an order that is a pure function of (seed, epoch).
+        """
+        return self._views.training(epoch, seed)
+
+    def validation_batch(self) -> Batch:
+        """The batch on which validation nodes are predicted; for one graph the very object that training uses."""
+        return self._views.validation()
+
+    def full_batch(self) -> Batch:
+        """All nodes and edges, test labels hidden, to serve or measure a trained model on.
+
+        Of an inductive task it holds what training must not see.
+        """
+        return self._views.full()
+
+    def check_teacher(self, hash: str, what: str) -> None:
+        """Raises DataError where `what`, made from data of that hash, may have seen this task's test nodes."""
+        if hash != self.hash:
+            raise DataError(
+                f"{what} was made from other data (hash {hash[:12]}) than task {self.name!r} (hash {self.hash[:12]}): "
+                "it may have seen this task's test nodes; train it on this very task: the same features, edges, "
+                "labels, split and setting"
+            )
+
+    def protocol(self) -> dict[str, Any]:
+        """What is printed with every result, as plain values: data, split, setting, what selects, sizes, hash."""
+        return {
+            "dataset": self.name,
+            "hash": self.hash,
+            "split": self.split,
+            "setting": "inductive" if self.inductive else "transductive",
+            "metric": self.metric,
+            "selection": f"validation {self.metric}",
+            "nodes": self.num_nodes,
+            "edges": self.num_edges,
+            "edges_removed": self._removed,
+            "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
+            "features": self.in_features,
+            "feature_normalization": self._normalize,
+            "outputs": self.num_outputs,
+            "train": len(self.train_index),
+            "val": len(self.val_index),
+            "test": len(self.test_index),
+        }
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> NodeTask:
+        """This task on a device, optionally with features and multi-label targets of another float type.
+
+        The copy shares the record of test openings and the hash.
+        """
+        moved = copy.copy(self)
+        for part in ("train_index", "val_index", "test_index"):
+            setattr(moved, part, getattr(self, part).to(device))
+        old = self._views
+        x, y = old.x.to(device), old.y.to(device)
+        if dtype is not None:
+            x, y = x.to(dtype), y.to(dtype) if self.multi_label else y
+        graph, part_of = old.graph.to(device), old.part.to(device)
+        moved._view(Views(x, graph, y, part_of, old.graph_ptr, old.inductive, old.batch_graphs))
+        moved.test = self.test._derive(moved._views.test, share_record=True)
+        return moved
+
+    def without_edges(self, share: float, seed: int = 0) -> NodeTask:
+        """A copy without a share of the edges, for studies of changing graphs; both directions of an edge go together.
+
+        Args:
+            share: of the undirected edges (a self-loop counts as one), from 0 up to but excluding 1.
+            seed: of the choice; the same seed with a larger share removes a superset.
+
+        Returns:
+            A task with its own hash and its own record of test openings.
+        """
+        if not 0 <= share < 1:
+            raise ConfigError(
+                f"share={share} in without_edges: it is a share of the edges, from 0 up to but excluding 1"
+            )
+        old = self._views
+        edges = old.graph.edge_index().cpu()
+        pairs, pair = (edges.amin(dim=0) * self.num_nodes + edges.amax(dim=0)).unique(return_inverse=True)
+        kept = torch.ones(len(pairs), dtype=torch.bool)
+        kept[torch.from_numpy(stream(seed, "removed edges").permutation(len(pairs))[: round(share * len(pairs))])] = (
+            False
+        )
+        graph = Adjacency.from_edge_index(edges[:, kept[pair]], self.num_nodes).to(old.graph.device)
+        changed = copy.copy(self)
+        changed._removed = {"share": share, "seed": seed}
+        changed._digests = {**self._digests, "edges": hashing.edges_digest(graph)}
+        changed._view(Views(old.x, graph, old.y, old.part, old.graph_ptr, old.inductive, old.batch_graphs))
+        changed.test = self.test._derive(changed._views.test, share_record=False)
+        return changed
+
+    def __repr__(self) -> str:
+        setting = "inductive" if self.inductive else "transductive"
+        return (
+            f"NodeTask({self.name!r}, nodes={self.num_nodes}, edges={self.num_edges}, features={self.in_features}, "
+            f"outputs={self.num_outputs}, split={self.split!r}, {setting}, hash={self.hash[:12]})"
+        )

@@ -1,0 +1,8 @@
+"""Training: one loop, selection by validation, checkpoints, and the runs that come of it."""
+
+from graphstill.engine.api import distill, train
+from graphstill.engine.knowledge import Knowledge, Teacher
+from graphstill.engine.run import Run, Summary
+from graphstill.engine.training import Training
+
+__all__ = ["Knowledge", "Run", "Summary", "Teacher", "Training", "distill", "train"]

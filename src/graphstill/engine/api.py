@@ -1,0 +1,308 @@
+"""The two verbs: train a network, distil into a network. Both are one loop with different terms."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graphstill.data import NodeTask
+from graphstill.engine import checkpoint, knowledge, terms
+from graphstill.engine.group import Group, check_seeds
+from graphstill.engine.knowledge import Knowledge, Teacher
+from graphstill.engine.loop import Loop, Progress
+from graphstill.engine.run import Run
+from graphstill.engine.training import Training
+from graphstill.environment import environment
+from graphstill.errors import ConfigError
+from graphstill.lock import Lock
+from graphstill.methods import METHODS, Composite, Method
+from graphstill.nn import ForeignModel, Model, foreign
+
+AnyTeacher = Run | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
+
+
+def train(
+    model: Model | torch.nn.Module,
+    task: NodeTask,
+    *,
+    seeds: int | Sequence[int] = 1,
+    training: Training | None = None,
+    name: str | None = None,
+    directory: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Train a network on labels alone, once for each seed; all seeds side by side.
+
+    See `distill` for the arguments.
+    """
+    return distill(
+        model,
+        task,
+        method=METHODS["independent"](),
+        seeds=seeds,
+        training=training,
+        name=name,
+        directory=directory,
+        resume=resume,
+        progress=progress,
+    )
+
+
+def distill(
+    model: Model | torch.nn.Module | Sequence[Model],
+    task: NodeTask,
+    *,
+    method: Method | Composite,
+    teacher: AnyTeacher = None,
+    peers: int | None = None,
+    seeds: int | Sequence[int] = 1,
+    training: Training | None = None,
+    name: str | None = None,
+    directory: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Train students by a method, once for each seed; all seeds side by side.
+
+    Args:
+        model: the student; a sequence of models makes a group of peers of different architecture.
+        task: the data. Its test labels are opened once, after every member's epoch is chosen by validation.
+        method: a method or a sum of methods, e.g. ``KD(temperature=4) + 0.1 * LSP()``.
+        teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the
+            member that validation picks teaches all), a trained module, or logits [nodes, outputs].
+        peers: size of the group for online methods; 1 by default.
+        seeds: how many seeds (0, 1, ...), or the seeds. A seed gives each member its weights and noise, independent of
+            how many members there are, so that runs of the same seeds are paired.
+        training: settings; by default the model's recommended ones.
+        directory: where to write checkpoints, metrics and the result; nothing is written without it.
+        resume: continue from the checkpoint in `directory`, where there is one, exactly.
+        progress: called after each epoch with (epoch, epochs, figures).
+
+    Raises:
+        ConfigError, DataError, MethodError, CheckpointError: what is wrong, where, and what to do.
+    """
+    models = _models(model, peers)
+    run_seeds = check_seeds(seeds)
+    training = training if training is not None else Training.of(models[0].defaults)
+    _check_runs(training, len(run_seeds))
+    updates = training.updates or _updates(method)
+    name = name or _name(models, method, task)
+    recipe = {
+        "models": [_model_config(m) for m in models],
+        "method": method.config(),
+        "training": training.config() | {"updates": updates},
+        "seeds": run_seeds,
+    }
+    folder = None if directory is None else Path(directory)
+    if folder is not None and resume and (folder / "result.json").is_file():
+        finished = Run.load(folder, task.y.device)
+        checkpoint.check_same(
+            folder / "result.json",
+            recipe | {"data_hash": task.hash},
+            finished.result["recipe"] | {"data_hash": finished.result["data_hash"]},
+        )
+        return finished
+    with contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
+        return _train(name, task, models, method, teacher, training, updates, recipe, folder, resume, progress)
+
+
+def _train(
+    name: str,
+    task: NodeTask,
+    models: list[Model],
+    method: Method | Composite,
+    teacher: AnyTeacher,
+    training: Training,
+    updates: str,
+    recipe: dict[str, Any],
+    folder: Path | None,
+    resume: bool,
+    progress: Progress | None,
+) -> Run:
+    started, run_seeds = time.perf_counter(), recipe["seeds"]
+    separate = len(models) > 1 and updates == "alternating"
+    group = Group(
+        models, task.in_features, task.num_outputs, run_seeds, separate, task.y.device, training.execution
+    )
+    known = _knowledge(teacher, task, method, len(run_seeds))
+    batch = task.training_batches(0)[0]
+    active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
+    identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
+    loop = Loop(task, group, active, known, training, _plain(identity), folder, progress)
+    if folder is not None:
+        _open_folder(folder, loop, resume)
+    before = dict(loop.seconds)
+    loop.run()
+    result = _result(name, task, group, loop, method, recipe, known)
+    setup = time.perf_counter() - started - (loop.seconds["wall"] - before["wall"])
+    result["cost"]["setup_and_test_seconds"] = round(setup, 4)
+    run = Run(result, [b.cohort for b in group.blocks])
+    if folder is not None:
+        run.save(folder)
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    return run
+
+
+def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None) -> list[Model]:
+    if isinstance(model, torch.nn.Module):
+        model = foreign(model)
+    if isinstance(model, Model):
+        count = 1 if peers is None else peers
+        if count < 1:
+            raise ConfigError(f"peers is {peers}: give 1 for a single student, 2 or more for a group")
+        return [model] * count
+    models = list(model)
+    if not models or not all(isinstance(m, Model) for m in models):
+        raise ConfigError(f"model is {model!r}: give a model such as models.GCN(hidden=16), a module, or a list of models")
+    if peers not in (None, len(models)):
+        raise ConfigError(f"peers is {peers}, but {len(models)} models are given: leave `peers` out")
+    return models
+
+
+def _check_runs(training: Training, runs: int) -> None:
+    for key in ("lr", "weight_decay"):
+        value = getattr(training, key)
+        if isinstance(value, list | tuple) and len(value) != runs:
+            raise ConfigError(f"training.{key} has {len(value)} values, but there are {runs} seeds: give one for each")
+
+
+def _updates(method: Method | Composite) -> str:
+    """Turns as the methods want them; one that wants alternation gets it."""
+    return "alternating" if any(t.method.updates == "alternating" for t in method.terms) else "simultaneous"
+
+
+def _model_config(model: Model) -> dict[str, Any]:
+    if isinstance(model, ForeignModel):
+        return {"name": model.name, "class": str(model), "taps": list(model.taps)}
+    return {"name": model.name, **model.options()}
+
+
+def _name(models: Sequence[Model], method: Method | Composite, task: NodeTask) -> str:
+    how = "+".join(t.method.name for t in method.terms)
+    group = f"x{len(models)}" if len(models) > 1 else ""
+    return f"{task.name}-{models[0].name}{group}-{how}"
+
+
+def _knowledge(teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int) -> Knowledge | None:
+    """The teacher's table, computed once, after checking that it was made from this data."""
+    if teacher is None:
+        return None
+    hidden = any(t.method.needs.teacher_hidden for t in method.terms)
+    if isinstance(teacher, Knowledge):
+        known, best = teacher, 0
+    elif isinstance(teacher, Run):
+        task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+        source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
+        known = knowledge.of_cohort(teacher.cohort, task, hidden, source)
+        best = teacher.best_member()
+    elif isinstance(teacher, Teacher | torch.nn.Module):
+        known = knowledge.of_module(teacher if isinstance(teacher, Teacher) else Teacher(teacher), task)
+        best = 0
+    else:
+        known, best = knowledge.of_array(teacher, task), 0
+    if known.task_hash is not None:
+        task.check_teacher(known.task_hash, "the teacher's table")
+    return knowledge.match_runs(known, runs, best)
+
+
+def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
+    """Make the run's folder, or take up the checkpoint in it."""
+    held = [n for n in ("checkpoint.safetensors", "result.json", "metrics.jsonl") if (folder / n).exists()]
+    if held and not resume:
+        raise ConfigError(f"{folder} holds a run already ({', '.join(held)}): use another directory, or resume it")
+    folder.mkdir(parents=True, exist_ok=True)
+    if resume and (folder / "checkpoint.safetensors").is_file():
+        loop.load(folder)
+    else:
+        (folder / "metrics.jsonl").unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def _result(
+    name: str,
+    task: NodeTask,
+    group: Group,
+    loop: Loop,
+    method: Method | Composite,
+    recipe: dict[str, Any],
+    known: Knowledge | None,
+) -> dict[str, Any]:
+    """Open the test set, once, and put everything together that a reader needs to judge the figures."""
+    selected_by = f"validation {task.metric if loop.training.select_by == 'metric' else 'loss'}"
+    opened = task.test.open(f"{name}-{uuid.uuid4().hex[:8]}", selected_by)
+    logits = group.outputs(opened.batch).logits
+    scores = opened.score(logits)
+    runs, peers = group.runs, group.peers
+    selection = loop.selection
+    # Validation's pick: the highest metric, ties by the lower loss.
+    rank = selection.metric - 1e-9 * selection.loss.clamp(max=1e6)
+    pick = rank.view(runs, peers).argmax(1, keepdim=True)
+    grouped = scores.view(runs, peers)
+    ensemble = None
+    if peers > 1:
+        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
+        p = p.unflatten(0, (runs, peers)).mean(1)
+        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
+    test = {
+        "members": scores.tolist(),
+        "mean": grouped.mean(1).tolist(),
+        "best_val": grouped.gather(1, pick).squeeze(1).tolist(),
+        "ensemble": ensemble,
+    }
+    history = torch.stack(loop.history).view(-1, runs, peers).mean(2)
+    every = max(1, history.shape[0] // 100)
+    return {
+        "name": name,
+        "kind": "train" if all(t.method.name == "independent" for t in method.terms) else "distill",
+        "recipe": _plain(recipe),
+        "models": _plain(recipe["models"]),
+        "effective_loss": _effective_loss(method, task),
+        "protocol": task.protocol() | {"selected_by": selected_by, "teacher": None if known is None else known.source},
+        "seeds": recipe["seeds"],
+        "peers": peers,
+        "metric": task.metric,
+        "validation": selection.metric.tolist(),
+        "best_epoch": selection.epoch.tolist(),
+        "test": test,
+        "openings": [o for o in task.test.openings if o["run"].startswith(f"{name}-")][-1:],
+        "inputs": task.in_features,
+        "outputs": task.num_outputs,
+        "parameters": sum(p.numel() for p in group.blocks[0].cohort.member_parameters(0)),
+        "environment": environment(),
+        "cost": {
+            "epochs": loop.epoch,
+            "wall_seconds": round(loop.seconds["wall"], 4),
+            "cpu_seconds": round(loop.seconds["cpu"], 4),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        },
+        "data_hash": task.hash,
+        "history": {"every": every, "validation": [[round(v, 5) for v in row] for row in history[::every].tolist()]},
+    }
+
+
+def _effective_loss(method: Method | Composite, task: NodeTask) -> str:
+    factor = 1.0
+    for t in method.terms:
+        factor *= t.method.supervision(0.0)
+    label = "BCE" if task.multi_label else "CE"
+    formula = " + ".join(f"{t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent")
+    return f"{factor:g} * {label}(labels)" + (f" + {formula}" if formula else "")
+
+
+def _plain(value: Any) -> Any:
+    """JSON-able copies: tuples become lists, so that what is compared equals what was read back."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value

@@ -1,0 +1,125 @@
+"""The students of a run as blocks: cohorts that step together, and the one view a method gets of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from graphstill.data import Batch
+from graphstill.engine.seeds import NOISE, WEIGHTS, member_seeds
+from graphstill.errors import ConfigError
+from graphstill.methods.views import Peers, View, map_hidden, stack_outputs
+from graphstill.nn import Cohort, Model, Output, StackedCohort
+from graphstill.ops import Noise
+
+
+class Block:
+    """One cohort, the members it holds (int64 indices into the group), and its newest evaluation outputs."""
+
+    def __init__(self, cohort: Cohort, members: Tensor, noise: Noise) -> None:
+        self.cohort, self.members, self.noise = cohort, members, noise
+        self._cached: tuple[Batch, Output] | None = None
+        self._attached: Output | None = None
+        self.noiseless = noiseless(cohort)
+
+    def train_output(self, batch: Batch, step: int) -> Output:
+        """Outputs with gradient and, where the network has dropout, with noise."""
+        if self.noiseless:
+            self.output(batch)
+            attached, self._attached = self._attached, None
+            return attached if attached is not None else self.cohort(batch.x, batch.graph)
+        return self.cohort(batch.x, batch.graph, self.noise.at(step))
+
+    def output(self, batch: Batch) -> Output:
+        """Evaluation outputs of the newest weights, without gradient; computed once as long as the weights stay.
+
+        A network without noise has the same outputs in evaluation and in the next training step, so the pass is
+        recorded and serves for both.
+        """
+        if self._cached is None or self._cached[0] is not batch:
+            with torch.set_grad_enabled(self.noiseless):
+                out = self.cohort(batch.x, batch.graph)
+            self._attached = out if self.noiseless else None
+            self._cached = (batch, detached(out))
+        return self._cached[1]
+
+    def changed(self) -> None:
+        """The weights moved: outputs must be computed anew."""
+        self._cached = self._attached = None
+
+
+class Group:
+    """All members: runs · peers networks in one block, or in one block a peer.
+
+    One block a peer is used where peers take turns or where their architectures differ.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        inputs: int,
+        outputs: int,
+        run_seeds: list[int],
+        separate: bool,
+        device: torch.device,
+        execution: str = "auto",
+    ) -> None:
+        self.runs, self.peers = len(run_seeds), len(models)
+        self.members = self.runs * self.peers
+        same = all(m == models[0] for m in models)
+        weights = member_seeds(run_seeds, self.peers, WEIGHTS)
+        noise = member_seeds(run_seeds, self.peers, NOISE)
+        everyone = torch.arange(self.members)
+        shares = [everyone] if same and not separate else [everyone[k :: self.peers] for k in range(self.peers)]
+        self.blocks: list[Block] = []
+        for k, members in enumerate(shares):
+            cohort = models[k].build(inputs, outputs, [weights[i] for i in members.tolist()]).to(device)
+            if isinstance(cohort, StackedCohort):
+                cohort.execution = execution
+            self.blocks.append(
+                Block(cohort, members.to(device), Noise([noise[i] for i in members.tolist()], device=device))
+            )
+
+    def outputs(self, batch: Batch) -> Output:
+        """Evaluation outputs of all members."""
+        return self._merge([b.output(batch) for b in self.blocks])
+
+    def views(self, batch: Batch, block: Block, own: Output) -> tuple[View, Peers]:
+        """The members' view in which only `block` carries a gradient, and the same detached, as peers."""
+        parts = [own if b is block else b.output(batch) for b in self.blocks]
+        merged = self._merge(parts)
+        view = View(merged.logits, merged.hidden, batch.graph, batch.nodes)
+        d = view.detach()
+        return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers)
+
+    def _merge(self, parts: Sequence[Output]) -> Output:
+        return parts[0] if len(parts) == 1 else stack_outputs(parts, self.peers)
+
+    def member(self, index: int) -> tuple[Block, int]:
+        """The block that holds a member, and the member's place in it."""
+        block = self.blocks[0] if len(self.blocks) == 1 else self.blocks[index % self.peers]
+        return block, int((block.members == index).nonzero()[0, 0])
+
+
+def noiseless(cohort: Cohort) -> bool:
+    """Whether a training pass computes what an evaluation pass does: no dropout, DropEdge or batch statistics."""
+    if not cohort.stacked:
+        return False
+    options = cohort.spec.options()
+    rates = [options.get(key, 0.0) for key in ("dropout", "attention_dropout", "drop_edge")]
+    return cohort.deterministic or not (any(rates) or options.get("batch_norm", False))
+
+
+def detached(out: Output) -> Output:
+    """The output without gradient."""
+    return Output(out.logits.detach(), tuple(map_hidden(h, Tensor.detach) for h in out.hidden))
+
+
+def check_seeds(seeds: int | Sequence[int]) -> list[int]:
+    """A number of seeds or the seeds themselves, as a list of distinct non-negative integers."""
+    values = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
+    if not values or len(set(values)) != len(values) or min(values) < 0:
+        raise ConfigError(f"seeds is {seeds!r}: give a number of at least 1, or distinct integers of 0 or above")
+    return values

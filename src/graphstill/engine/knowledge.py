@@ -1,0 +1,124 @@
+"""A frozen teacher as a table: its outputs on every node that training may see, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graphstill.data import Batch, NodeTask
+from graphstill.errors import ConfigError, DataError
+from graphstill.methods.views import View, map_hidden
+from graphstill.nn import Cohort, Hidden, Output, wrap
+
+
+@dataclass
+class Knowledge:
+    """Outputs of T teachers on all nodes of a task: T = 1 (one teacher for all runs) or one for each run.
+
+    logits [T, N, C]; hidden layers [T, N, D]; rows that training may not see hold NaN, so that a misuse shows.
+    `task_hash` names the data it was computed on (None: not known, an array of the user's).
+    """
+
+    logits: Tensor
+    hidden: Sequence[Hidden]
+    task_hash: str | None
+    source: dict[str, Any]
+
+    def view(self, batch: Batch, peers: int) -> View:
+        """The teacher's view of a batch, its rows one for each member (or one for all)."""
+
+        def rows(x: Tensor) -> Tensor:
+            x = x if x.shape[1] == batch.nodes.shape[0] and batch.full else x.index_select(1, batch.nodes)
+            return x if x.shape[0] == 1 or peers == 1 else x.repeat_interleave(peers, 0)
+
+        return View(rows(self.logits), [map_hidden(h, rows) for h in self.hidden], batch.graph, batch.nodes)
+
+    def for_runs(self, chosen: Sequence[int]) -> Knowledge:
+        """The teachers at these positions, in this order."""
+        index = torch.tensor(list(chosen), device=self.logits.device)
+        hidden = [map_hidden(h, lambda x: x[index]) for h in self.hidden]
+        return Knowledge(self.logits[index], hidden, self.task_hash, self.source)
+
+
+@torch.no_grad()
+def of_cohort(
+    cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any]
+) -> Knowledge:
+    """The table of a trained cohort: evaluation outputs on the training graph."""
+    batches = list(task.training_batches(0))
+    outputs: list[Output] = [cohort(b.x, b.graph) for b in batches]
+    if len(batches) == 1 and batches[0].full and batches[0].nodes.shape[0] == task.num_nodes:
+        out = outputs[0]
+        return Knowledge(out.logits, list(out.hidden) if with_hidden else [], task.hash, source)
+
+    def table(pick: Any) -> Tensor:
+        first = pick(outputs[0])
+        full = first.new_full((first.shape[0], task.num_nodes, first.shape[2]), float("nan"))
+        for b, o in zip(batches, outputs, strict=True):
+            full[:, b.nodes] = pick(o)
+        return full
+
+    hidden = [
+        Hidden(
+            table(lambda o, i=i: o.hidden[i].pre),
+            table(lambda o, i=i: o.hidden[i].post),
+            table(lambda o, i=i: o.hidden[i].dropped),
+        )
+        for i in range(len(outputs[0].hidden) if with_hidden else 0)
+    ]
+    return Knowledge(table(lambda o: o.logits), hidden, task.hash, source)
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained module of any kind as a teacher, with its hidden features by module name.
+
+    Args:
+        module: takes (x, edge_index) or a PyG Data, returns logits [nodes, outputs].
+        taps: names of submodules (as in ``module.named_modules()``) whose outputs are its hidden layers, first to last.
+    """
+
+    module: nn.Module
+    taps: Sequence[str] = ()
+
+
+def of_module(teacher: Teacher, task: NodeTask) -> Knowledge:
+    """The table of the user's trained module; it is not changed."""
+    cohort = wrap(teacher.module, task.in_features, task.num_outputs, teacher.taps)
+    source = {"kind": "module", "class": type(teacher.module).__name__, "taps": list(teacher.taps)}
+    return of_cohort(cohort.to(task.y.device), task, bool(teacher.taps), source)
+
+
+def of_array(logits: Any, task: NodeTask) -> Knowledge:
+    """Knowledge from the user's logits [N, C] or [T, N, C]: a numpy array or a tensor.
+
+    Raises:
+        DataError: the shape does not fit the task, or a value is not finite.
+    """
+    table = torch.as_tensor(np.asarray(logits) if not isinstance(logits, Tensor) else logits).detach().float()
+    table = table[None] if table.dim() == 2 else table
+    expected = (task.num_nodes, task.num_outputs)
+    if table.dim() != 3 or tuple(table.shape[1:]) != expected:
+        raise DataError(
+            f"teacher logits have shape {tuple(table.shape)}, but task {task.name!r} has {expected[0]} nodes and "
+            f"{expected[1]} outputs: give an array [nodes, outputs] in the task's node order"
+        )
+    if not bool(torch.isfinite(table).all()):
+        row = int((~torch.isfinite(table)).nonzero()[0, 1])
+        raise DataError(f"teacher logits are not finite at node {row}: check the teacher, or give logits, not log(0)")
+    return Knowledge(table.to(task.y.device), [], None, {"kind": "array", "shape": list(table.shape)})
+
+
+def match_runs(knowledge: Knowledge, runs: int, best: int) -> Knowledge:
+    """One teacher for each run where the numbers agree, else the one that validation picked, for all runs."""
+    teachers = knowledge.logits.shape[0]
+    if teachers in (1, runs):
+        return knowledge
+    if not 0 <= best < teachers:
+        raise ConfigError(f"the teacher has {teachers} members, not member {best}: choose one of 0..{teachers - 1}")
+    return knowledge.for_runs([best])

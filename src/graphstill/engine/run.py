@@ -1,0 +1,170 @@
+"""A finished run: figures, weights, and everything needed to judge or repeat it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphstill.engine import checkpoint
+from graphstill.errors import CheckpointError
+from graphstill.files import atomic_write_json
+from graphstill.nn import MODELS, Cohort
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean, sample standard deviation and values over seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.values) / self.n
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation; NaN for one value."""
+        if self.n < 2:
+            return math.nan
+        return math.sqrt(sum((v - self.mean) ** 2 for v in self.values) / (self.n - 1))
+
+    def __str__(self) -> str:
+        spread = "" if self.n < 2 else f" ± {self.std:.4f}"
+        return f"{self.mean:.4f}{spread} ({self.n} seed{'s' if self.n > 1 else ''})"
+
+    __repr__ = __str__
+
+
+class Run:
+    """What `train` and `distill` return.
+
+    `result` holds everything that result.json holds. Members are ordered run · peers + peer. `cohorts` hold the
+    weights that validation chose: one cohort of all members, or one for each peer where architectures differ or peers
+    took turns.
+    """
+
+    def __init__(self, result: dict[str, Any], cohorts: Sequence[Cohort]) -> None:
+        self.result, self.cohorts = result, list(cohorts)
+
+    @property
+    def name(self) -> str:
+        return str(self.result["name"])
+
+    @property
+    def seeds(self) -> list[int]:
+        return list(self.result["seeds"])
+
+    @property
+    def peers(self) -> int:
+        return int(self.result["peers"])
+
+    @property
+    def members(self) -> int:
+        return len(self.seeds) * self.peers
+
+    @property
+    def validation(self) -> list[float]:
+        """Validation metric of each member's chosen epoch."""
+        return list(self.result["validation"])
+
+    @property
+    def test(self) -> dict[str, Summary]:
+        """The test figure over seeds: of the mean member; for groups also of validation's pick and the ensemble."""
+        metric, test = self.result["metric"], self.result["test"]
+        named = {metric: Summary(tuple(test["mean"]))}
+        if self.peers > 1:
+            named[f"{metric} of the member that validation picks"] = Summary(tuple(test["best_val"]))
+            named[f"{metric} of the ensemble"] = Summary(tuple(test["ensemble"]))
+        return named
+
+    @property
+    def cohort(self) -> Cohort:
+        """The cohort of all members; CheckpointError where the run has one cohort a peer (use `cohorts`)."""
+        if len(self.cohorts) != 1:
+            raise CheckpointError(f"run {self.name!r} has {len(self.cohorts)} cohorts, one a peer: use run.cohorts")
+        return self.cohorts[0]
+
+    def best_member(self) -> int:
+        """The member with the highest validation metric (the first of equals)."""
+        return max(range(self.members), key=lambda i: self.validation[i])
+
+    def member(self, index: int | None = None) -> torch.nn.Module:
+        """A standalone module of one member; by default of the one that validation picks."""
+        index = self.best_member() if index is None else index
+        if not 0 <= index < self.members:
+            raise IndexError(f"member {index} of a run with {self.members} members (0..{self.members - 1})")
+        if len(self.cohorts) == 1:
+            return self.cohorts[0].member(index)
+        return self.cohorts[index % self.peers].member(index // self.peers)
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{k} {v}" for k, v in self.test.items())
+        return f"Run({self.name!r}: {figures})"
+
+    def save(self, directory: str | Path) -> Path:
+        """Write result.json and weights.safetensors; weights last but one, so that a result means a whole run."""
+        directory = Path(directory)
+        tensors: dict[str, Tensor] = {}
+        for i, cohort in enumerate(self.cohorts):
+            tensors |= {f"{i}/{name}": value for name, value in cohort.state_dict().items()}
+        meta = {
+            "inputs": self.result["inputs"],
+            "outputs": self.result["outputs"],
+            "models": self.result["models"],
+            "data_hash": self.result["data_hash"],
+            "cohorts": len(self.cohorts),
+        }
+        checkpoint.write(directory / "weights.safetensors", tensors, meta)
+        atomic_write_json(directory / "result.json", self.result)
+        return directory
+
+    @classmethod
+    def load(cls, directory: str | Path, device: torch.device | str = "cpu") -> Run:
+        """A saved run of zoo networks.
+
+        Raises:
+            CheckpointError: a file is missing or broken, or the network was not one of the zoo.
+        """
+        import json
+
+        directory = Path(directory)
+        path = directory / "result.json"
+        try:
+            result = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError as error:
+            state = "holds an unfinished run" if (directory / "checkpoint.safetensors").is_file() else "holds no run"
+            raise CheckpointError(f"{directory} {state}: no result.json; finish it with resume, or check the path") from error
+        except json.JSONDecodeError as error:
+            raise CheckpointError(f"{path} is broken ({error}): restore it from a copy or run again") from error
+        tensors, meta = checkpoint.read(directory / "weights.safetensors", device)
+        specs = []
+        for model in meta["models"]:
+            options = dict(model)
+            name = options.pop("name")
+            if name not in MODELS:
+                raise CheckpointError(
+                    f"{directory} holds a network {name!r} that is not of the zoo: build it yourself and load "
+                    f"weights.safetensors, or give the module itself as the teacher"
+                )
+            specs.append(MODELS[name](**options))
+        members = len(result["seeds"]) * result["peers"]
+        cohorts: list[Cohort] = []
+        for i in range(meta["cohorts"]):
+            each = members // meta["cohorts"]
+            cohort = specs[i].build(meta["inputs"], meta["outputs"], [0] * each).to(device)
+            try:
+                cohort.load_state_dict(checkpoint.under(tensors, str(i)))
+            except RuntimeError as error:
+                raise CheckpointError(f"the weights in {directory} do not fit its recipe ({error})") from error
+            cohorts.append(cohort)
+        return cls(result, cohorts)

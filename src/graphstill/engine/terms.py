@@ -1,0 +1,156 @@
+"""The terms of a run's loss: each method with its modules, optimisers and state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphstill.engine.group import Group
+from graphstill.engine.knowledge import Knowledge
+from graphstill.engine.optim import MemberAdam
+from graphstill.engine.seeds import PARTS, member_seeds
+from graphstill.engine.training import Training
+from graphstill.errors import MethodError
+from graphstill.data import Batch, NodeTask
+from graphstill.methods import Composite, Method, Parts, Peers, Spec, Step, View
+
+
+@dataclass
+class ActiveTerm:
+    """A method at work: its weight, modules and optimisers."""
+
+    key: str
+    method: Method
+    weight: float
+    parts: Parts
+    joint: MemberAdam | None
+    adversary: MemberAdam | None
+
+    def target(self, teacher: View | None, peers: Peers) -> View | None:
+        """What the method is shown as `t`."""
+        if self.method.needs.teacher:
+            return teacher
+        return peers if self.method.needs.peers else None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Live tensors for checkpoints."""
+        named = {f"state/{k}": v for k, v in self.parts.state.items()}
+        for role, module, optimizer in (
+            ("joint", self.parts.joint, self.joint),
+            ("adversary", self.parts.adversary, self.adversary),
+        ):
+            if module is not None and optimizer is not None:
+                named |= {f"{role}/{k}": v for k, v in module.state_dict().items()}
+                named |= {f"{role}.adam/{k}": v for k, v in optimizer.tensors().items()}
+        return named
+
+
+def check(method: Method | Composite, teacher: Knowledge | None, peers: int) -> None:
+    """Refuse a method that cannot run on what it is given, with the reason.
+
+    Raises:
+        MethodError: a teacher, its hidden layers, or peers are missing.
+    """
+    for term in method.terms:
+        needs, name = term.method.needs, term.method.name
+        if needs.teacher and teacher is None:
+            raise MethodError(f"method {name!r} needs a teacher: pass teacher=, a run, a module or an array of logits")
+        if needs.peers and peers < 2:
+            raise MethodError(f"method {name!r} needs at least two peers, but peers is {peers}: pass peers=4, say")
+        if needs.teacher_hidden and teacher is not None and not teacher.hidden:
+            raise MethodError(
+                f"method {name!r} compares hidden features, but the teacher is known by its logits alone "
+                f"({teacher.source}): pass the trained run, or a module with taps"
+            )
+    if teacher is not None and not any(t.method.needs.teacher for t in method.terms):
+        names = ", ".join(t.method.name for t in method.terms) or "none"
+        raise MethodError(f"a teacher is given, but no method uses one (methods: {names}): leave it out, or add KD()")
+
+
+def build(
+    method: Method | Composite,
+    group: Group,
+    task: NodeTask,
+    batch: Batch,
+    knowledge: Knowledge | None,
+    training: Training,
+    run_seeds: list[int],
+    architecture: str,
+) -> list[ActiveTerm]:
+    """Modules and optimisers of every term. The random state of other streams is not touched."""
+    check(method, knowledge, group.peers)
+    teacher = None if knowledge is None else knowledge.view(batch, group.peers)
+    spec = Spec(
+        runs=group.runs,
+        peers=group.peers,
+        seeds=member_seeds(run_seeds, group.peers, PARTS),
+        outputs=task.num_outputs,
+        multi_label=task.multi_label,
+        student=group.outputs(batch),
+        teacher=teacher,
+        architecture=architecture,
+        num_nodes=task.num_nodes,
+        device=batch.nodes.device,
+    )
+    masked = len(group.blocks) > 1
+    active: list[ActiveTerm] = []
+    for number, term in enumerate(method.terms):
+        if term.method.needs.hidden and not spec.student.hidden:
+            raise MethodError(
+                f"method {term.method.name!r} needs hidden features, but the student ({architecture}) has no hidden "
+                f"layer that all members share: use at least two layers, or taps for a foreign module"
+            )
+        parts = term.method.build(spec)
+        joint = adversary = None
+        if parts.joint is not None:
+            parts.joint.to(spec.device)
+            named = list(parts.joint.named_parameters())
+            joint = MemberAdam(named, training.lr, training.weight_decay, group.runs, group.peers, masked)
+        if parts.adversary is not None:
+            parts.adversary.to(spec.device).requires_grad_(False)
+            lr = training.lr if parts.adversary_lr is None else parts.adversary_lr
+            named = list(parts.adversary.named_parameters())
+            adversary = MemberAdam(named, lr, parts.adversary_weight_decay, group.runs, group.peers)
+        active.append(ActiveTerm(f"{number}.{term.method.name}", term.method, term.weight, parts, joint, adversary))
+    return active
+
+
+def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, at: Step) -> None:
+    """One step of every discriminator. The students are shown to it as peers, that is detached."""
+    for term in terms:
+        if term.adversary is None or term.parts.adversary is None or term.weight * term.method.ramp(at.progress) == 0:
+            continue
+        at.parts = term.parts
+        term.parts.adversary.requires_grad_(True)
+        loss = term.method.adversary_loss(peers, term.target(teacher, peers), at)
+        term.adversary.zero_grad()
+        loss.sum().backward()
+        term.adversary.step()
+        # Frozen while the students learn: their backward pass needs no gradient of the discriminators' weights.
+        term.parts.adversary.requires_grad_(False)
+
+
+def total_loss(
+    terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, at: Step
+) -> tuple[float, dict[str, Tensor]]:
+    """The factor on the supervised loss, and every weighted term [M] by name."""
+    supervision, named = 1.0, dict[str, Tensor]()
+    for term in terms:
+        factor = term.weight * term.method.ramp(at.progress)
+        supervision *= term.method.supervision(at.progress)
+        if factor == 0:
+            continue
+        at.parts = term.parts
+        for key, value in term.method.loss(s, term.target(teacher, peers), at).items():
+            named[f"{term.key}.{key}"] = value if factor == 1 else factor * value
+    return supervision, named
+
+
+@torch.no_grad()
+def after_step(terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, at: Step) -> None:
+    for term in terms:
+        at.parts = term.parts
+        term.method.after_step(s, term.target(teacher, peers), at)

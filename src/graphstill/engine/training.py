@@ -1,0 +1,100 @@
+"""How long, how fast and by what rule to train: the part of a run that is neither network, data nor method."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graphstill.errors import ConfigError, nearest
+
+PerRun = float | Sequence[float]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of a training run.
+
+    Args:
+        epochs: updates of the whole training set, the warm-up included.
+        lr: Adam's learning rate; a list gives each run (seed) its own, which makes a search one cohort.
+        weight_decay: L2 coefficient added to the gradient (Adam, not AdamW), a number, or a mapping from the prefix of
+            parameter names to numbers: the longest match wins and "" is the default.
+        patience: stop a member after this many epochs without a better validation score (None: never).
+        warmup: epochs at the start with the supervised loss alone.
+        select_after: only epochs after this one can be selected (the warm-up counts only if this is smaller than it;
+            0: any epoch).
+        select_by: "metric" = validation metric, ties broken by the lower validation loss; "loss" = validation loss.
+        updates: how peers take turns: "simultaneous", "alternating" (a pass over the data for each peer, the others
+            frozen at their newest weights), or None for the method's own.
+        reset_optimizer: forget the optimiser's moments when the warm-up ends.
+        execution: how the members of a cohort run, "auto", "stacked" or "looped"; results agree.
+        checkpoint_seconds: write a checkpoint at most this often, where the run has a directory.
+        log_every: epochs between two lines of metrics.jsonl.
+    """
+
+    epochs: int = 200
+    lr: PerRun = 0.01
+    weight_decay: PerRun | Mapping[str, float] = 5e-4
+    patience: int | None = None
+    warmup: int = 0
+    select_after: int = 0
+    select_by: Literal["metric", "loss"] = "metric"
+    updates: Literal["simultaneous", "alternating"] | None = None
+    reset_optimizer: bool = False
+    execution: Literal["auto", "stacked", "looped"] = "auto"
+    checkpoint_seconds: float = 30.0
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        for key in ("epochs", "log_every"):
+            self._refuse_unless(getattr(self, key) >= 1, key, "at least 1")
+        for key in ("warmup", "select_after", "checkpoint_seconds"):
+            self._refuse_unless(getattr(self, key) >= 0, key, "0 or above")
+        self._refuse_unless(self.warmup < self.epochs, "warmup", f"below epochs ({self.epochs})")
+        self._refuse_unless(self.select_after < self.epochs, "select_after", f"below epochs ({self.epochs})")
+        self._refuse_unless(self.patience is None or self.patience >= 1, "patience", "at least 1, or null")
+        for key, choices in {
+            "updates": ("simultaneous", "alternating", None),
+            "select_by": ("metric", "loss"),
+            "execution": ("auto", "stacked", "looped"),
+        }.items():
+            self._refuse_unless(getattr(self, key) in choices, key, f"one of {choices}")
+        rates = [self.lr] if isinstance(self.lr, int | float) else list(self.lr)
+        self._refuse_unless(all(math.isfinite(r) and r > 0 for r in rates) and bool(rates), "lr", "above 0")
+        decay = self.weight_decay
+        values = decay.values() if isinstance(decay, Mapping) else [decay] if isinstance(decay, int | float) else decay
+        self._refuse_unless(all(math.isfinite(v) and v >= 0 for v in values), "weight_decay", "0 or above")
+
+    def _refuse_unless(self, good: bool, key: str, must: str) -> None:
+        if not good:
+            raise ConfigError(f"training.{key} is {getattr(self, key)!r}: it must be {must}")
+
+    def config(self) -> dict[str, Any]:
+        """Plain values for a recipe."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for key in ("lr", "weight_decay"):
+            if isinstance(values[key], Mapping):
+                values[key] = dict(values[key])
+            elif isinstance(values[key], Sequence):
+                values[key] = list(values[key])
+        return values
+
+    @classmethod
+    def of(cls, defaults: Mapping[str, Any], **changes: Any) -> Training:
+        """Settings from a model's recommended defaults and changes to them."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        for key in changes:
+            if key not in known:
+                raise ConfigError(f"unknown training setting {key!r}: {nearest(key, known)}")
+        return cls(**{**defaults, **changes})
+
+
+def decay_of(name: str, weight_decay: PerRun | Mapping[str, float]) -> PerRun:
+    """The weight decay of the parameter `name`."""
+    if not isinstance(weight_decay, Mapping):
+        return weight_decay
+    matching = [p for p in weight_decay if name == p or name.startswith(p + ".") or p == ""]
+    return weight_decay[max(matching, key=len)] if matching else 0.0

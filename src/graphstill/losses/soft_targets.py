@@ -1,0 +1,39 @@
+"""Soft targets: KL(target ‖ student) between tempered outputs.
+
+One convention for the whole library: sum over classes, mean over nodes, times temperature squared, so that the size
+of the gradient does not depend on the temperature (Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural
+Network, 2015, section 2.1).
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def softmax_kl(target: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+    """T² · KL(softmax(target / T) ‖ softmax(student / T)), mean over nodes.
+
+    Shapes: target [M or 1, n, C] logits, student [M, n, C] logits -> [M]. The target is used as given: detach it first
+    unless its gradient is wanted.
+    """
+    log_q = (target / temperature).log_softmax(-1)
+    log_p = (student / temperature).log_softmax(-1)
+    return (log_q.exp() * (log_q - log_p)).sum(-1).mean(-1) * temperature**2
+
+
+def bernoulli_kl(target: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+    """T² · KL between independent Bernoulli labels σ(z / T), summed over labels, mean over nodes.
+
+    Shapes as in `softmax_kl`. For multi-label tasks, where a softmax over labels would be the wrong family.
+    """
+    a, b = target / temperature, student / temperature
+    q = a.sigmoid()
+    positive = q * (F.logsigmoid(a) - F.logsigmoid(b))
+    negative = (1 - q) * (F.logsigmoid(-a) - F.logsigmoid(-b))
+    return (positive + negative).sum(-1).mean(-1) * temperature**2
+
+
+def soft_target_kl(target: Tensor, student: Tensor, temperature: float, multi_label: bool) -> Tensor:
+    """`bernoulli_kl` for multi-label tasks, `softmax_kl` otherwise; -> [M]."""
+    return (bernoulli_kl if multi_label else softmax_kl)(target, student, temperature)

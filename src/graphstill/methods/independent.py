@@ -1,0 +1,25 @@
+"""The independent group: peers that never speak. The control of every online method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graphstill.methods.method import Method, Needs, Step, register
+from graphstill.methods.views import View
+
+
+@register("independent")
+@dataclass(frozen=True)
+class Independent(Method):
+    """Supervised training alone, L = CE(z, y): the same weights, noise and protocol as the method it is compared with.
+
+    With several peers it is the independent group: scored like any other group (mean member, the member that
+    validation picks, ensemble), so that no gain can come from the scoring.
+    """
+
+    needs = Needs()
+
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
+        return {}

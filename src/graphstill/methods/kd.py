@@ -1,0 +1,56 @@
+"""Knowledge distillation by soft targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graphstill.losses import soft_target_kl
+from graphstill.methods.checks import one_of, positive, teacher
+from graphstill.methods.method import Method, Needs, Nodes, Step, register
+from graphstill.methods.views import View
+
+
+@register("kd")
+@dataclass(frozen=True)
+class KD(Method):
+    """Soft targets: the student imitates the teacher's tempered outputs.
+
+    Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015, section 2.
+
+        L = (1 − α) CE(z^s, y) + α T² KL(softmax(z^t / T) ‖ softmax(z^s / T))
+
+    Multi-label tasks use T² times the KL of independent Bernoulli labels.
+
+    Args:
+        temperature: T.
+        alpha: α in [0, 1]; 1 trains on the teacher alone.
+        nodes: "all" nodes of the batch (the natural choice where the whole graph is given, and that of GLNN), or
+            "train" nodes only, as most released code does: the largest behavioural switch on such graphs.
+
+    Shapes: logits [M, N, C]; one term `soft` of [M].
+
+    Deviations: reduction is the sum over classes and mean over nodes, as in the paper; efficient-gnns takes the mean
+    over classes too, a factor C less. RepDistiller and efficient-gnns distil on training nodes only.
+    """
+
+    needs = Needs(teacher=True)
+
+    temperature: float = 1.0
+    alpha: float = 0.5
+    nodes: Nodes = "all"
+
+    def __post_init__(self) -> None:
+        positive(self, temperature=self.temperature)
+        one_of(self, ("all", "train"), nodes=self.nodes)
+        if not 0 <= self.alpha <= 1:
+            one_of(self, ("a number from 0 to 1",), alpha=self.alpha)
+
+    def supervision(self, progress: float) -> float:  # noqa: ARG002
+        return 1.0 - self.alpha
+
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
+        target = step.rows(teacher(t).logits, self.nodes)
+        student = step.rows(s.logits, self.nodes)
+        return {"soft": self.alpha * soft_target_kl(target, student, self.temperature, step.multi_label)}

@@ -1,0 +1,111 @@
+"""What a method sees of the student, the teacher and the peers during one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphstill.errors import MethodError
+from graphstill.nn.output import Hidden, Output
+from graphstill.ops import Adjacency
+
+
+@dataclass
+class View:
+    """Outputs of all members on one batch.
+
+    logits [M, N, C] (a teacher shared by all members: [1, N, C]); hidden layers, first to last, each [M, N, D] before
+    activation (`pre`), after (`post`) and after dropout (`dropped`); the batch's graph; nodes int64 [N], the
+    task's id of each row.
+    """
+
+    logits: Tensor
+    hidden: Sequence[Hidden]
+    graph: Adjacency
+    nodes: Tensor
+
+    def layer(self, index: int, who: str = "student") -> Hidden:
+        """Hidden layer `index` (negative counts from the last); MethodError where the network has too few."""
+        if not -len(self.hidden) <= index < len(self.hidden):
+            raise MethodError(
+                f"hidden layer {index} was asked for, but the {who} has {len(self.hidden)} hidden layers: "
+                f"choose another layer, a deeper network, or taps for a foreign module"
+            )
+        return self.hidden[index]
+
+    def detach(self) -> View:
+        """The same view without gradients."""
+        hidden = [map_hidden(h, Tensor.detach) for h in self.hidden]
+        return View(self.logits.detach(), hidden, self.graph, self.nodes)
+
+
+@dataclass
+class Peers(View):
+    """The group as teachers of its own members: detached outputs, member index = run · peers + peer.
+
+    Where peers are updated one after another, the tensors of the other peers are those of their newest weights.
+    """
+
+    runs: int
+    peers: int
+
+    def split(self, x: Tensor) -> Tensor:
+        """[M, ...] -> [runs, peers, ...]."""
+        return x.unflatten(0, (self.runs, self.peers))
+
+    def mean_of_others(self, x: Tensor) -> Tensor:
+        """For each member the mean of x over the other members of its run: [M, ...] -> [M, ...]."""
+        grouped = self.split(x)
+        return ((grouped.sum(1, keepdim=True) - grouped) / (self.peers - 1)).flatten(0, 1)
+
+    def ring(self, x: Tensor, shift: int = 1) -> Tensor:
+        """Row i holds what peer (i − shift) mod peers had: [M, ...] -> [M, ...]. Runs never mix."""
+        return self.split(x).roll(shift, 1).flatten(0, 1)
+
+    def mean_over_others(self, loss: Callable[[Callable[[Tensor], Tensor]], Tensor]) -> Tensor:
+        """Mean over the peers − 1 other members of `loss(other)`, where `other(x)` is x of that member, [M, ...]."""
+        total = loss(lambda x: self.ring(x, 1))
+        for shift in range(2, self.peers):
+            total = total + loss(lambda x, shift=shift: self.ring(x, shift))  # type: ignore[misc]
+        return total / (self.peers - 1)
+
+
+def map_hidden(hidden: Hidden, f: Callable[[Tensor], Tensor]) -> Hidden:
+    """A hidden layer with `f` applied to each of its tensors; once where they are the same tensor."""
+    pre = f(hidden.pre)
+    post = pre if hidden.post is hidden.pre else f(hidden.post)
+    dropped = post if hidden.dropped is hidden.post else f(hidden.dropped)
+    return Hidden(pre, post, dropped)
+
+
+def stack_outputs(outputs: Sequence[Output], peers: int, who: str = "peers") -> Output:
+    """Outputs of one cohort a peer, each [R, ...], as one with members in the order run · peers + peer.
+
+    Hidden layers are stacked where all peers have that layer at the same width; where depth or width differ, only the
+    common last layers of equal width are kept, aligned from the last one.
+    """
+    if len(outputs) == 1:
+        return outputs[0]
+
+    def together(tensors: Sequence[Tensor]) -> Tensor:
+        return torch.stack(tuple(tensors), dim=1).flatten(0, 1)
+
+    if any(o.logits.shape != outputs[0].logits.shape for o in outputs):
+        raise MethodError(f"the {who} have logits of different shapes: {[tuple(o.logits.shape) for o in outputs]}")
+    hidden: list[Hidden] = []
+    for back in range(1, min(len(o.hidden) for o in outputs) + 1):
+        layers = [o.hidden[-back] for o in outputs]
+        if any(h.pre.shape != layers[0].pre.shape for h in layers):
+            break
+        hidden.insert(
+            0,
+            Hidden(
+                together([h.pre for h in layers]),
+                together([h.post for h in layers]),
+                together([h.dropped for h in layers]),
+            ),
+        )
+    return Output(together([o.logits for o in outputs]), tuple(hidden))

@@ -1,0 +1,49 @@
+"""Networks whose layers carry the member axis, model specifications, and adapters for any other module."""
+
+from graphstill.nn.appnp import APPNP
+from graphstill.nn.attention_conv import GATConv
+from graphstill.nn.cohort import Cohort
+from graphstill.nn.convs import GCN2Conv, GCNConv, GINConv, SAGEConv
+from graphstill.nn.foreign import ForeignCohort, ForeignModel, foreign, wrap
+from graphstill.nn.gat import GAT
+from graphstill.nn.gcn import GCN
+from graphstill.nn.gcnii import GCNII
+from graphstill.nn.gin import GIN
+from graphstill.nn.layers import BatchNorm, Linear
+from graphstill.nn.mlp import MLP
+from graphstill.nn.model import Model
+from graphstill.nn.output import Hidden, Output
+from graphstill.nn.registry import MODELS, make_model, register_model
+from graphstill.nn.sage import GraphSAGE
+from graphstill.nn.sgc import SGC
+from graphstill.nn.stacked import StackedCohort
+
+__all__ = [
+    "APPNP",
+    "GAT",
+    "GCN",
+    "GCNII",
+    "GIN",
+    "MLP",
+    "MODELS",
+    "SGC",
+    "BatchNorm",
+    "Cohort",
+    "ForeignCohort",
+    "ForeignModel",
+    "GATConv",
+    "GCN2Conv",
+    "GCNConv",
+    "GINConv",
+    "GraphSAGE",
+    "Hidden",
+    "Linear",
+    "Model",
+    "Output",
+    "SAGEConv",
+    "StackedCohort",
+    "foreign",
+    "make_model",
+    "register_model",
+    "wrap",
+]

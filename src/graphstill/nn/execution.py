@@ -1,0 +1,49 @@
+"""How a cohort runs: all members at once, or one after another. The results agree; only the time differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from graphstill.nn.cohort import Execution
+from graphstill.nn.output import Hidden, Output
+from graphstill.ops import Adjacency, Noise, SparseFeatures
+
+if TYPE_CHECKING:
+    from graphstill.nn.stacked import StackedCohort
+
+EXECUTIONS: tuple[Execution, ...] = get_args(Execution)
+
+
+def loops(cohort: StackedCohort, graph: Adjacency) -> bool:
+    """Whether this pass goes member by member."""
+    if cohort.execution != "auto":
+        return cohort.execution == "looped"
+    return False
+
+
+def looped(cohort: StackedCohort, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
+    """Run each member by itself, with its slice of the stacked weights, and stack what comes out.
+
+    Slices come from one ``split`` a parameter, whose gradient is one concatenation; indexing would add a full-size
+    gradient for every member. Buffers are slices of the cohort's own, so running statistics land where they belong.
+    """
+    parameters = {name: tensor.split(1) for name, tensor in cohort.named_parameters()}
+    buffers = dict(cohort.named_buffers())
+    own_features = isinstance(x, Tensor) and x.dim() == 3
+    outputs: list[Output] = []
+    for i in range(cohort.members):
+        state = {name: parts[i] for name, parts in parameters.items()} | {k: b[i : i + 1] for k, b in buffers.items()}
+        features = x[i : i + 1] if isinstance(x, Tensor) and own_features else x
+        outputs.append(functional_call(cohort, state, (features, graph, None if noise is None else noise.member(i))))
+    layers = zip(*(output.hidden for output in outputs), strict=True)
+    return Output(torch.cat([output.logits for output in outputs]), tuple(_join(layer) for layer in layers))
+
+
+def _join(parts: tuple[Hidden, ...]) -> Hidden:
+    pre, post = torch.cat([part.pre for part in parts]), torch.cat([part.post for part in parts])
+    undropped = all(part.dropped is part.post for part in parts)
+    return Hidden(pre, post, post if undropped else torch.cat([part.dropped for part in parts]))

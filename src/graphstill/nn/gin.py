@@ -1,0 +1,79 @@
+"""GIN: Xu et al., How Powerful are Graph Neural Networks?, ICLR 2019."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from graphstill.nn.convs import GINConv
+from graphstill.nn.layers import Layers, run_layers
+from graphstill.nn.model import Model
+from graphstill.nn.output import Output
+from graphstill.nn.pyg import PyGStack, gin_conv
+from graphstill.nn.registry import register_model
+from graphstill.nn.stacked import StackedCohort
+from graphstill.nn.views import plain_view
+from graphstill.ops import Adjacency, Noise, SparseFeatures
+
+
+@register_model
+@dataclass(frozen=True)
+class GIN(Model):
+    """Graph isomorphism network (GIN-0: epsilon is fixed at 0, the variant that did best in the paper).
+
+    Args:
+        hidden: width of each hidden layer and of the MLP inside every layer.
+        layers: GIN layers, each with a two-layer MLP; two have one hidden layer between them.
+        dropout: on the input features and on each hidden layer.
+        batch_norm: batch normalisation inside each MLP, as in the paper.
+
+    Raises:
+        ConfigError: an option out of its range.
+    """
+
+    name: ClassVar[str] = "gin"
+    defaults: ClassVar[dict[str, Any]] = {"lr": 0.01, "weight_decay": 5e-4, "epochs": 200, "patience": None}
+    hidden: int = 64
+    layers: int = 2
+    dropout: float = 0.5
+    batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        self._whole("hidden", "layers")
+        self._flag("batch_norm")
+        self._fraction("dropout")
+
+    def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> GINCohort:
+        return GINCohort(self, inputs, outputs, seeds)
+
+
+class GINCohort(StackedCohort):
+    """Members of :class:`GIN`."""
+
+    spec: GIN
+
+    def __init__(self, spec: GIN, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
+        super().__init__(spec, inputs, outputs, seeds)
+        self.convs: Layers[GINConv] = Layers(
+            GINConv(
+                self.members,
+                spec.hidden if layer else inputs,
+                spec.hidden,
+                spec.hidden if layer < spec.layers - 1 else outputs,
+                spec.batch_norm,
+            )
+            for layer in range(spec.layers)
+        )
+
+    def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
+        view = plain_view(graph)
+        steps = [partial(conv, view=view) for conv in self.convs]
+        return Output(*run_layers(x, steps, torch.relu, noise, self._rate(self.spec.dropout)))
+
+    def to_pyg(self, i: int) -> PyGStack:
+        return PyGStack([gin_conv(conv, self._index(i)) for conv in self.convs], torch.relu, self.spec.dropout)

@@ -1,0 +1,70 @@
+"""One member of a stacked cohort as an ordinary module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from graphstill.errors import DataError
+from graphstill.nn.cohort import snapshot
+from graphstill.ops import Adjacency, Noise, SparseFeatures
+
+if TYPE_CHECKING:
+    from graphstill.nn.stacked import StackedCohort
+
+
+class Member(nn.Module):
+    """A standalone network with one member's weights; its ``state_dict`` has no member axis.
+
+    Evaluation is its initial mode. After ``train()`` it drops out with torch's global random numbers, so that it can be
+    fine-tuned like any module.
+    """
+
+    def __init__(self, cohort: StackedCohort) -> None:
+        """``cohort`` has one member."""
+        super().__init__()
+        self.spec, self.inputs, self.outputs, self.seed = cohort.spec, cohort.inputs, cohort.outputs, cohort.seeds[0]
+        for name, parameter in cohort.named_parameters():
+            self._put(name, nn.Parameter(snapshot(parameter[0]), parameter.requires_grad))
+        for name, buffer in cohort.named_buffers():
+            self._put(name, snapshot(buffer[0]))
+        # In a list, so that torch does not see it as a part: it only says how to compute, with the weights above.
+        self._network = [cohort.to("meta")]
+        self.eval()
+
+    def forward(self, x: Tensor | SparseFeatures, edge_index: Tensor | Adjacency) -> Tensor:
+        """Logits ``[nodes, outputs]``.
+
+        Shapes:
+            x: ``[nodes, inputs]``, dense or sparse. edge_index: int64 ``[2, edges]`` (sources, targets), or an
+            adjacency, which saves sorting the edges at every call.
+
+        Raises:
+            DataError: features that are not ``[nodes, inputs]`` or not of the weights' precision, edges that are not
+                ``[2, edges]`` or that name a node that does not exist.
+        """
+        if len(x.shape) != 2:
+            raise DataError(f"features of shape {list(x.shape)} for {self.spec}: give [nodes, {self.inputs}]")
+        graph = edge_index if isinstance(edge_index, Adjacency) else Adjacency.from_edge_index(edge_index, x.shape[0])
+        noise = Noise([int(torch.randint(2**62, ()))], x.device) if self.training else None
+        state = {name: tensor.unsqueeze(0) for name, tensor in (*self.named_parameters(), *self.named_buffers())}
+        logits: Tensor = functional_call(self._network[0], state, (x, graph, noise)).logits
+        return logits[0]
+
+    def extra_repr(self) -> str:
+        return f"{self.spec}, inputs={self.inputs}, outputs={self.outputs}"
+
+    def _put(self, name: str, tensor: Tensor) -> None:
+        *path, leaf = name.split(".")
+        home: nn.Module = self
+        for part in path:
+            if part not in home._modules:
+                home.add_module(part, nn.Module())
+            home = home.get_submodule(part)
+        if isinstance(tensor, nn.Parameter):
+            home.register_parameter(leaf, tensor)
+        else:
+            home.register_buffer(leaf, tensor)

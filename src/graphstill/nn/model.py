@@ -1,0 +1,112 @@
+"""A model's specification: what to build, not the weights. And the checks that its options pass through."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from graphstill.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from graphstill.nn.cohort import Cohort
+
+
+class Model(ABC):
+    """A frozen dataclass of options that builds cohorts.
+
+    ``defaults`` are published training settings for this architecture: ``lr``, ``weight_decay`` (a float, or a dict
+    from a
+    prefix of parameter names to a float: the longest match wins, ``""`` is for the rest), ``epochs`` and ``patience``.
+    """
+
+    name: ClassVar[str]
+    defaults: ClassVar[dict[str, Any]]
+
+    @abstractmethod
+    def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
+        """A cohort with a member per seed whose weights are not initialised yet."""
+
+    def build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
+        """A cohort with a member per seed; each member's initial weights depend on its own seed only.
+
+        Args:
+            inputs: width of the features.
+            outputs: number of classes, or of labels in a multi-label task.
+            seeds: one whole number a member.
+
+        Raises:
+            ConfigError: a width below 1, no seed, or a seed that is not a whole number.
+        """
+        self.check_build(inputs, outputs, seeds)
+        cohort = self.allocate(inputs, outputs, seeds)
+        cohort.reset_parameters()
+        return cohort
+
+    def parameters_count(self, inputs: int, outputs: int) -> int:
+        """How many trainable numbers one member has. Allocates nothing."""
+        self.check_build(inputs, outputs, [0])
+        with torch.device("meta"):
+            cohort = self.allocate(inputs, outputs, [0])
+        return sum(p.numel() for p in cohort.parameters() if p.requires_grad)
+
+    def options(self) -> dict[str, Any]:
+        """The specification as plain values, by option name: what a recipe stores."""
+        if not dataclasses.is_dataclass(self):
+            raise ConfigError(
+                f"{type(self).__name__} is not a dataclass, so its options are unknown: "
+                "decorate it with @dataclass(frozen=True)"
+            )
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def check_build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
+        where = f"{type(self).__name__}.build"
+        for key, value in (("inputs", inputs), ("outputs", outputs)):
+            if not _whole(value) or value < 1:
+                raise ConfigError(f"{key}={value!r} in {where}: give a whole number of at least 1")
+        if isinstance(seeds, int) or not len(seeds) or not all(_whole(seed) for seed in seeds):
+            raise ConfigError(
+                f"seeds={seeds!r} in {where}: give a sequence of whole numbers, one a member, for instance [0, 1, 2]"
+            )
+
+    def _whole(self, *keys: str, minimum: int = 1) -> None:
+        for key in keys:
+            value = getattr(self, key)
+            if not _whole(value) or value < minimum:
+                self._refuse(key, f"a whole number of at least {minimum}")
+
+    def _fraction(self, *keys: str) -> None:
+        for key in keys:
+            value = getattr(self, key)
+            if not _number(value) or not 0.0 <= value < 1.0:
+                self._refuse(key, "a number from 0 up to, not including, 1")
+
+    def _positive(self, *keys: str) -> None:
+        for key in keys:
+            value = getattr(self, key)
+            if not _number(value) or not 0.0 < value < float("inf"):
+                self._refuse(key, "a number above 0")
+
+    def _flag(self, *keys: str) -> None:
+        for key in keys:
+            if not isinstance(getattr(self, key), bool):
+                self._refuse(key, "True or False")
+
+    def _choice(self, key: str, known: Iterable[str]) -> None:
+        value, names = getattr(self, key), tuple(known)
+        if value not in names:
+            self._refuse(key, f"one of {', '.join(names)} ({nearest(str(value), names)})")
+
+    def _refuse(self, key: str, wanted: str) -> None:
+        raise ConfigError(f"{key}={getattr(self, key)!r} in {type(self).__name__}: give {wanted}")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

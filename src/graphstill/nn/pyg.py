@@ -1,0 +1,160 @@
+"""From stacked weights to standard PyG layers. PyG is imported when a conversion asks for it: it takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from graphstill.nn.activations import Activation
+from graphstill.nn.attention_conv import GATConv
+from graphstill.nn.convs import GCN2Conv, GCNConv, GINConv, SAGEConv
+from graphstill.nn.layers import BatchNorm, Linear
+
+Part = TypeVar("Part", bound=nn.Module)
+
+
+class PyGStack(nn.Module):
+    """Layers with an activation and dropout between them: PyG convolutions, plain linear layers, batch normalisation.
+
+    ``forward(x, edge_index) -> logits``. A member in evaluation computes the same; the stack starts in evaluation mode.
+    DropEdge, which acts in training only, is not part of it.
+    """
+
+    def __init__(
+        self,
+        convs: Sequence[nn.Module],
+        activation: Activation,
+        dropout: float,
+        norms: Sequence[nn.Module] = (),
+        propagate: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.convs, self.norms = nn.ModuleList(convs), nn.ModuleList(norms)
+        self.activation, self.dropout, self.propagate = activation, dropout, propagate
+        self.eval()
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        for i, conv in enumerate(self.convs):
+            if i:
+                x = self.activation(self.norms[i - 1](x) if len(self.norms) else x)
+            x = F.dropout(x, self.dropout, self.training)
+            x = conv(x) if isinstance(conv, nn.Linear) else conv(x, edge_index)
+        return x if self.propagate is None else self.propagate(x, edge_index)
+
+
+class PyGGCNII(nn.Module):
+    """Linear, ``GCN2Conv`` layers with ReLU and dropout, linear: PyG's layers in the order of the GCNII paper."""
+
+    def __init__(self, first: nn.Module, convs: Sequence[nn.Module], last: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.first, self.convs, self.last, self.dropout = first, nn.ModuleList(convs), last, dropout
+        self.eval()
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = x_0 = self.first(F.dropout(x, self.dropout, self.training)).relu()
+        for conv in self.convs:
+            x = conv(F.dropout(x, self.dropout, self.training), x_0, edge_index).relu()
+        return self.last(F.dropout(x, self.dropout, self.training))
+
+
+def linear(layer: Linear, i: int) -> nn.Linear:
+    """``torch.nn.Linear``."""
+    inputs, outputs = layer.weight.shape[1:]
+    return _filled(
+        nn.Linear(inputs, outputs, bias=layer.bias is not None), weight=layer.weight[i].t(), bias=_at(layer.bias, i)
+    )
+
+
+def batch_norm(layer: BatchNorm, i: int) -> nn.BatchNorm1d:
+    """``torch.nn.BatchNorm1d``."""
+    norm = _filled(nn.BatchNorm1d(layer.weight.size(1)), weight=layer.weight[i], bias=layer.bias[i])
+    norm.running_mean, norm.running_var = layer.running_mean[i].clone(), layer.running_var[i].clone()
+    return norm
+
+
+def gcn_conv(layer: GCNConv, i: int, self_loops: bool) -> nn.Module:
+    """PyG's ``GCNConv``."""
+    from torch_geometric.nn import GCNConv as Conv
+
+    conv = Conv(*layer.weight.shape[1:], add_self_loops=self_loops)
+    return _filled(conv, **{"lin.weight": layer.weight[i].t(), "bias": layer.bias[i]})
+
+
+def sage_conv(layer: SAGEConv, i: int) -> nn.Module:
+    """PyG's ``SAGEConv`` with mean aggregation."""
+    from torch_geometric.nn import SAGEConv as Conv
+
+    neighbours, own = layer.weight[i].split(layer.outputs, dim=-1)
+    conv = Conv(layer.weight.size(1), layer.outputs)
+    return _filled(conv, **{"lin_l.weight": neighbours.t(), "lin_l.bias": layer.bias[i], "lin_r.weight": own.t()})
+
+
+def gat_conv(layer: GATConv, i: int) -> nn.Module:
+    """PyG's ``GATConv``."""
+    from torch_geometric.nn import GATConv as Conv
+
+    conv = Conv(
+        layer.weight.size(1),
+        layer.width,
+        layer.heads,
+        layer.concat,
+        negative_slope=layer.negative_slope,
+        dropout=layer.attention_dropout,
+        residual=layer.residual,
+    )
+    products = zip(["lin.weight", "res.weight"], layer.weight[i].split(layer.widths, dim=-1), strict=False)
+    weights = {name: weight.t() for name, weight in products}
+    attention = {"att_src": layer.att_source[i : i + 1], "att_dst": layer.att_target[i : i + 1]}
+    return _filled(conv, **weights, **attention, bias=layer.bias[i])
+
+
+def gin_conv(layer: GINConv, i: int) -> nn.Module:
+    """PyG's ``GINConv`` around a small MLP."""
+    from torch_geometric.nn import GINConv as Conv
+
+    norm = [] if layer.norm is None else [batch_norm(layer.norm, i)]
+    return Conv(nn.Sequential(linear(layer.first, i), *norm, nn.ReLU(), linear(layer.second, i)))
+
+
+def gcn2_conv(layer: GCN2Conv, i: int) -> nn.Module:
+    """PyG's ``GCN2Conv`` with shared weights."""
+    from torch_geometric.nn import GCN2Conv as Conv
+
+    # Given without theta and layer, PyG's beta is 1: ours is set as it is.
+    conv = Conv(layer.weight.size(1), layer.alpha)
+    conv.beta = layer.beta
+    return _filled(conv, weight1=layer.weight[i])
+
+
+def sg_conv(layer: Linear, i: int, hops: int) -> nn.Module:
+    """PyG's ``SGConv``."""
+    from torch_geometric.nn import SGConv as Conv
+
+    conv = Conv(*layer.weight.shape[1:], K=hops)
+    return _filled(conv, **{"lin.weight": layer.weight[i].t(), "lin.bias": _at(layer.bias, i)})
+
+
+def appnp(hops: int, alpha: float) -> nn.Module:
+    """PyG's ``APPNP``, which has no weights."""
+    from torch_geometric.nn import APPNP as Conv
+
+    propagate: nn.Module = Conv(hops, alpha)
+    return propagate
+
+
+def _at(tensor: Tensor | None, i: int) -> Tensor | None:
+    return None if tensor is None else tensor[i]
+
+
+def _filled(module: Part, **weights: Tensor | None) -> Part:
+    """``module`` in the precision and on the device of the weights, holding copies of all of them."""
+    state = {name: weight for name, weight in weights.items() if weight is not None}
+    module.to(next(iter(state.values())))
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            parameter.copy_(state[name])
+    return module

@@ -1,0 +1,42 @@
+"""Models by name: filled by a decorator, walked by the tests, the command line and the recipes."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+from graphstill.errors import ConfigError, nearest
+from graphstill.nn.model import Model
+
+MODELS: dict[str, type[Model]] = {}
+ModelType = TypeVar("ModelType", bound=type[Model])
+
+
+def register_model(model: ModelType) -> ModelType:
+    """Class decorator: makes ``model`` available under its ``name``.
+
+    Raises:
+        ConfigError: another model has this name.
+    """
+    taken = MODELS.get(model.name)
+    if taken is not None and taken.__qualname__ != model.__qualname__:
+        raise ConfigError(
+            f"the model name {model.name!r} is taken by {taken.__qualname__}: give {model.__qualname__} another name"
+        )
+    MODELS[model.name] = model
+    return model
+
+
+def make_model(name: str, **options: Any) -> Model:
+    """The specification of a registered model, from a recipe's name and options.
+
+    Raises:
+        ConfigError: unknown name or unknown option (the nearest one is named), or a value that the model refuses.
+    """
+    if name not in MODELS:
+        raise ConfigError(f"unknown model {name!r}: {nearest(name, MODELS)}")
+    known = [field.name for field in dataclasses.fields(MODELS[name])]  # type: ignore[arg-type]
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"unknown option {key!r} of model {name!r}: {nearest(key, known)}")
+    return MODELS[name](**options)

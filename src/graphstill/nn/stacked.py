@@ -1,0 +1,119 @@
+"""The model zoo's cohorts: every parameter and every buffer has the member axis in front."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+from graphstill.errors import ConfigError, DataError
+from graphstill.nn.cohort import Cohort, Execution, check_state, first_parameter, snapshot
+from graphstill.nn.execution import EXECUTIONS, looped, loops
+from graphstill.nn.layers import MemberModule
+from graphstill.nn.member import Member
+from graphstill.nn.output import Output
+from graphstill.ops import Adjacency, Noise, SparseFeatures
+
+if TYPE_CHECKING:
+    from graphstill.nn.model import Model
+
+
+class StackedCohort(Cohort):
+    """Base of the zoo: a network writes :meth:`network` and :meth:`to_pyg`, everything else is here.
+
+    Attributes:
+        execution: ``"stacked"`` runs all members at once, ``"looped"`` one after another, ``"auto"`` picks by size and
+            device. Results agree.
+    """
+
+    stacked: ClassVar[bool] = True
+
+    def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
+        super().__init__(spec, inputs, outputs, seeds)
+        self._execution: Execution = "auto"
+
+    @property
+    def execution(self) -> Execution:
+        return self._execution
+
+    @execution.setter
+    def execution(self, value: Execution) -> None:
+        if value not in EXECUTIONS:
+            raise ConfigError(f"execution={value!r} of {self.spec}: give one of {', '.join(EXECUTIONS)}")
+        self._execution = value
+
+    @abstractmethod
+    def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
+        """The forward pass on checked input.
+
+        How many members run is the size of the parameters, not ``self.members``: one at a time where they are looped over.
+        """
+
+    def forward(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None = None) -> Output:
+        weight = first_parameter(self)
+        self._check(x, graph, noise, weight)
+        if len(weight) > 1 and loops(self, graph):
+            return looped(self, x, graph, noise)
+        return self.network(x, graph, noise)
+
+    def reset_parameters(self) -> None:
+        parts = [module for module in self.modules() if isinstance(module, MemberModule)]
+        for i, seed in enumerate(self.seeds):
+            generator = torch.Generator().manual_seed(seed)
+            for part in parts:
+                part.reset_member(i, generator)
+
+    def member(self, i: int) -> Member:
+        return Member(self.select([i]))
+
+    def member_parameters(self, i: int) -> list[Tensor]:
+        i = self._index(i)
+        return [parameter[i] for parameter in self.parameters() if parameter.requires_grad]
+
+    def member_state(self, i: int) -> dict[str, Tensor]:
+        i = self._index(i)
+        return {name: snapshot(tensor[i]) for name, tensor in self.state_dict().items()}
+
+    def load_member_state(self, i: int, state: Mapping[str, Tensor]) -> None:
+        i = self._index(i)
+        own = {name: tensor[i] for name, tensor in self.state_dict().items()}
+        check_state(state, own, f"member {i} of {self.spec}")
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+
+    def select(self, members: Sequence[int]) -> StackedCohort:
+        chosen = [self._index(i) for i in members]
+        if not chosen:
+            raise ConfigError(
+                f"no member selected, of a cohort of {self.members} {self.spec}: give at least one number"
+            )
+        with torch.device("meta"):
+            copy = self.spec.allocate(self.inputs, self.outputs, [self.seeds[i] for i in chosen])
+        copy.load_state_dict(
+            {name: snapshot(tensor[chosen]) for name, tensor in self.state_dict().items()}, assign=True
+        )
+        for own, other in zip(self.parameters(), copy.parameters(), strict=True):
+            other.requires_grad_(own.requires_grad)
+        copy.deterministic = self.deterministic
+        assert isinstance(copy, StackedCohort)
+        copy.execution = self.execution
+        return copy.train(self.training)
+
+    def _check(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None, weight: Tensor) -> None:
+        shape, members = tuple(x.shape), len(weight)
+        if shape[-2:] != (graph.num_nodes, self.inputs) or shape[:-2] not in ((), (members,)):
+            raise DataError(
+                f"features of shape {list(shape)} for {self.spec}: give [{graph.num_nodes}, {self.inputs}] "
+                f"(nodes, features) or [{members}, {graph.num_nodes}, {self.inputs}] (members, nodes, features)"
+            )
+        if x.dtype != weight.dtype:
+            raise DataError(
+                f"features are {x.dtype}, the weights of {self.spec} are {weight.dtype}: convert one of them"
+            )
+        if noise is not None and noise.members != members:
+            raise ConfigError(
+                f"noise for {noise.members} members given to {members} of {self.spec}: make it from the cohort's seeds"
+            )

@@ -1,0 +1,90 @@
+"""The graph as one forward pass sees it: its edges, their weights, and what DropEdge left of them for each member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from graphstill.ops import Adjacency, Noise, segment_sum, spmm
+
+_pairs: WeakKeyDictionary[Adjacency, tuple[Tensor, Tensor]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class View:
+    """A graph with weights on its edges.
+
+    Shapes:
+        values: ``[edges]`` shared, ``[members, edges]``, or None (all ones).
+        kept: bool ``[members, edges]`` where DropEdge is at work, else None.
+    """
+
+    graph: Adjacency
+    values: Tensor | None = None
+    kept: Tensor | None = None
+
+    def aggregate(self, x: Tensor) -> Tensor:
+        """Weighted sum over each node's sources. ``x``: ``[members, nodes, width]`` or shared ``[nodes, width]``."""
+        return spmm(self.graph, self.values, x)
+
+    def thinned(self) -> list[Adjacency]:
+        """The graph of each member, without the edges that it lost. Only where ``kept`` is known."""
+        if self.kept is None:
+            return [self.graph]
+        edges, nodes = self.graph.edge_index(), self.graph.num_nodes
+        return [Adjacency.from_edge_index(edges[:, row], nodes) for row in self.kept]
+
+
+def gcn_view(graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+    """Symmetric normalisation (Kipf and Welling 2017) by the degrees of the kept edges. Adds no self-loops."""
+    kept = keep_edges(graph, noise, drop_edge)
+    if kept is None:
+        return View(graph, graph.gcn_weights(dtype))
+    values = kept.to(dtype)
+    scale = _inverse(segment_sum(graph, values).sqrt())
+    return View(graph, scale[:, graph.target.long()] * values * scale[:, graph.source.long()], kept)
+
+
+def mean_view(graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+    """Mean over the sources that are kept; zero for a node that has none."""
+    kept = keep_edges(graph, noise, drop_edge)
+    if kept is None:
+        return View(graph, graph.mean_weights(dtype))
+    values = kept.to(dtype)
+    return View(graph, _inverse(segment_sum(graph, values))[:, graph.target.long()] * values, kept)
+
+
+def plain_view(graph: Adjacency, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+    """No weights: for attention, which makes its own, and for sums."""
+    return View(graph, None, keep_edges(graph, noise, drop_edge))
+
+
+def keep_edges(graph: Adjacency, noise: Noise | None, p: float) -> Tensor | None:
+    """DropEdge (Rong et al. 2020): which edges each member keeps in this pass, bool ``[members, edges]``, or None for
+    all.
+
+    An edge and its reverse are kept or dropped together; an edge without a reverse is drawn by itself, and so are both
+    directions of a graph that is not symmetric. Repeated edges share one draw. Self-loops are always kept. As
+    everywhere in :class:`~graphstill.ops.Noise`, ``p`` is rounded to 1/256.
+    """
+    if noise is None or p == 0.0:
+        return None
+    pair, loops = _undirected(graph)
+    pairs = int(pair.max()) + 1 if pair.numel() else 0
+    return noise.keep((pairs,), p)[:, pair] | loops
+
+
+def _undirected(graph: Adjacency) -> tuple[Tensor, Tensor]:
+    """The number of each edge's undirected pair, and whether it is a self-loop. Kept with the graph."""
+    if graph not in _pairs:
+        source, target = graph.source.long(), graph.target.long()
+        key = torch.minimum(source, target) * graph.num_nodes + torch.maximum(source, target)
+        _pairs[graph] = (torch.unique(key, return_inverse=True)[1], source == target)
+    return _pairs[graph]
+
+
+def _inverse(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x.clamp(min=1e-12).reciprocal(), 0.0)

@@ -1,0 +1,25 @@
+"""The fast path: products, softmax and scores over edges, sparse features, noise. Depends on torch only."""
+
+from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.attention import attend
+from graphstill.ops.edges import edge_cosine, edge_dot, edge_l1_distance, edge_squared_distance
+from graphstill.ops.noise import Noise
+from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max, segment_sum
+from graphstill.ops.sparse_features import SparseFeatures
+from graphstill.ops.spmm import spmm
+
+__all__ = [
+    "Adjacency",
+    "Noise",
+    "SparseFeatures",
+    "attend",
+    "edge_cosine",
+    "edge_dot",
+    "edge_l1_distance",
+    "edge_log_softmax",
+    "edge_softmax",
+    "edge_squared_distance",
+    "segment_max",
+    "segment_sum",
+    "spmm",
+]

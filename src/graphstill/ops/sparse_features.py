@@ -1,0 +1,194 @@
+"""Input features that are mostly zero (bags of words), kept as such."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphstill.errors import ConfigError, DataError
+from graphstill.ops import _csr
+from graphstill.ops.noise import Noise, quantised
+
+
+class SparseFeatures:
+    """A constant matrix [N, F] in CSR, with its transpose (cached).
+
+    Multiplying it costs time in its non-zeros only, and so does dropout: dropping stored values has exactly the
+    distribution of dropout on the dense matrix, since zeros stay zero. No gradient flows to the features.
+
+    Attributes:
+        ptr: int32 [N + 1]; indices: int32 [nnz], feature numbers; values: [nnz]; shape: (N, F).
+    """
+
+    def __init__(self, ptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> None:
+        """Takes arrays as they are; `from_csr` checks them."""
+        self.ptr, self.indices, self.values = ptr, indices, values
+        self.shape = (int(shape[0]), int(shape[1]))
+
+    @classmethod
+    def from_dense(cls, x: Tensor) -> SparseFeatures:
+        """From a matrix [N, F]."""
+        if x.dim() != 2:
+            raise DataError(
+                f"features have shape {list(x.shape)}. Where: SparseFeatures.from_dense. Pass [nodes, features]."
+            )
+        rows, columns = x.nonzero(as_tuple=True)
+        return cls(_csr.pointers(rows, x.shape[0]), columns.int(), x[rows, columns].detach(), (x.shape[0], x.shape[1]))
+
+    @classmethod
+    def from_scipy(cls, matrix: Any) -> SparseFeatures:
+        """From a scipy sparse matrix or array of any format; integer values become float32."""
+        csr = matrix.tocsr()
+        values = torch.as_tensor(csr.data)
+        values = values if values.is_floating_point() else values.float()
+        return cls.from_csr(torch.as_tensor(csr.indptr), torch.as_tensor(csr.indices), values, csr.shape)
+
+    @classmethod
+    def from_csr(cls, ptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> SparseFeatures:
+        """From row pointers [N + 1], column numbers [nnz] and values [nnz].
+
+        Raises:
+            DataError: the three arrays and the shape contradict each other.
+        """
+        count = indices.numel()
+        _csr.check_size(count, "non-zeros")
+        ordered = (
+            ptr.numel() == shape[0] + 1 and int(ptr[0]) == 0 and int(ptr[-1]) == count and bool((ptr.diff() >= 0).all())
+        )
+        inside = count == 0 or (int(indices.min()) >= 0 and int(indices.max()) < shape[1])
+        if not ordered or not inside or values.shape != indices.shape:
+            raise DataError(
+                f"not a CSR matrix of shape {list(shape)}: {ptr.numel()} row pointers, {count} column numbers, "
+                f"{values.numel()} values. Where: SparseFeatures.from_csr. Check the pointers (nodes + 1, from 0 "
+                "to the number of values, rising) and the column numbers (0 to features - 1)."
+            )
+        return cls(ptr.int().contiguous(), indices.int().contiguous(), values.detach().contiguous(), shape)
+
+    @property
+    def nnz(self) -> int:
+        return self.values.numel()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.values.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
+
+    def __repr__(self) -> str:
+        return f"SparseFeatures(shape={self.shape}, nnz={self.nnz}, dtype={self.dtype}, device={str(self.device)!r})"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def to_dense(self) -> Tensor:
+        """[N, F]."""
+        rows = _csr.expand_rows(self.ptr, self.nnz)
+        dense = torch.zeros(self.shape, dtype=self.dtype, device=self.device)
+        return dense.index_put_((rows, self.indices), self.values, accumulate=True)
+
+    def rows(self, index: Tensor) -> SparseFeatures:
+        """The rows with these numbers, in this order (repeats allowed), or those where a boolean mask is True."""
+        if index.dtype == torch.bool:
+            index = index.nonzero().squeeze(1)
+        counts = self.ptr.diff()[index]
+        ptr = torch.zeros(index.numel() + 1, dtype=torch.int32, device=self.device)
+        torch.cumsum(counts, 0, out=ptr[1:])
+        shift = self.ptr[:-1][index] - ptr[:-1]
+        total = int(ptr[-1])
+        taken = torch.arange(total, device=self.device) + torch.repeat_interleave(shift, counts, output_size=total)
+        return SparseFeatures(ptr, self.indices[taken], self.values[taken], (index.numel(), self.shape[1]))
+
+    def row_normalized(self) -> SparseFeatures:
+        """Each row divided by the sum of its absolute values, as Kipf and Welling do; empty rows stay empty."""
+        rows = _csr.expand_rows(self.ptr, self.nnz)
+        total = torch.zeros(self.shape[0], dtype=self.dtype, device=self.device).index_add_(0, rows, self.values.abs())
+        total = torch.where(total == 0, 1.0, total)
+        return SparseFeatures(self.ptr, self.indices, self.values / total[rows], self.shape)
+
+    def to(self, target: torch.device | str | torch.dtype) -> SparseFeatures:
+        """On another device, or in another dtype; itself where nothing changes."""
+        values = self.values.to(target)
+        if values is self.values:
+            return self
+        return SparseFeatures(self.ptr.to(values.device), self.indices.to(values.device), values, self.shape)
+
+    @cached_property
+    def _transposed(self) -> tuple[Tensor, Tensor, Tensor]:
+        return _csr.transpose(self.ptr, self.indices, self.shape[1])
+
+    @cached_property
+    def _transposed_values(self) -> Tensor:
+        return self.values[self._transposed[2]]
+
+    @cached_property
+    def _matrix(self) -> Tensor:
+        return self._with(self.values)
+
+    @cached_property
+    def _transposed_matrix(self) -> Tensor:
+        return self._transposed_with(self._transposed_values)
+
+    def _with(self, values: Tensor) -> Tensor:
+        return _csr.matrix(self.ptr, self.indices, values, self.shape)
+
+    def _transposed_with(self, values: Tensor) -> Tensor:
+        return _csr.matrix(self._transposed[0], self._transposed[1], values, (self.shape[1], self.shape[0]))
+
+    def matmul(self, weight: Tensor, noise: Noise | None = None, p: float = 0.0) -> Tensor:
+        """These features times each member's weight: [M, F, H] -> [M, N, H], differentiable in the weight.
+
+        With `noise` and p > 0 the stored values go through dropout first, drawn independently for each member.
+
+        Raises:
+            ConfigError: shapes, dtypes or numbers of members that do not fit.
+        """
+        if weight.dim() != 3 or weight.shape[1] != self.shape[1] or weight.dtype != self.dtype:
+            raise ConfigError(
+                f"weight is {weight.dtype} {list(weight.shape)}, the features are {self.dtype} {list(self.shape)}. "
+                "Where: SparseFeatures.matmul. Pass [members, features, width] of the same dtype."
+            )
+        threshold = quantised(p) if noise is not None else 0
+        if noise is None or threshold == 0:
+            return self._product(weight, None, 1.0)
+        if noise.members != weight.shape[0]:
+            raise ConfigError(
+                f"{noise.members} members of noise, {weight.shape[0]} of weights. Where: SparseFeatures.matmul. "
+                "Make the noise with one seed a member."
+            )
+        return self._product(weight, noise._kept((self.nnz,), threshold), 256 / (256 - threshold))
+
+    def _product(self, weight: Tensor, kept: Tensor | None, scale: float) -> Tensor:
+        out: Tensor = _Product.apply(self, weight, kept, scale)
+        return out
+
+
+class _Product(torch.autograd.Function):
+    """Features, of which each member keeps some (uint8 [M, nnz]; None: all), times weight [M, F, H]."""
+
+    @staticmethod
+    def forward(ctx: Any, features: SparseFeatures, weight: Tensor, kept: Tensor | None, scale: float) -> Tensor:
+        ctx.features, ctx.kept, ctx.scale = features, kept, scale
+        weight = weight.contiguous()
+        out = weight.new_empty(weight.shape[0], features.shape[0], weight.shape[2])
+        for member in range(len(weight)):
+            matrix = features._matrix if kept is None else features._with(features.values * kept[member])
+            _csr.multiply(matrix, weight[member], out[member], scale)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        features, kept, grad = ctx.features, ctx.kept, grads[0].contiguous()
+        out = grad.new_empty(grad.shape[0], features.shape[1], grad.shape[2])
+        for member in range(len(grad)):
+            if kept is None:
+                matrix = features._transposed_matrix
+            else:
+                bits = kept[member].index_select(0, features._transposed[2])
+                matrix = features._transposed_with(features._transposed_values * bits)
+            _csr.multiply(matrix, grad[member], out[member], ctx.scale)
+        return None, out, None, None

@@ -1,0 +1,132 @@
+"""Sum over neighbours as a sparse product with a cached transpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphstill.errors import ConfigError
+from graphstill.ops import _csr
+from graphstill.ops.adjacency import Adjacency
+
+
+def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
+    """out[.., i, :] = sum over edges e into i of values[.., e] * x[.., source_e, :].
+
+    Args:
+        graph: N nodes, E edges.
+        values: edge weights in CSR order, [E] (shared), [M, E] (per member) or None (ones). Weights made by the graph
+            (`gcn_weights`, `mean_weights`) are fastest: their sparse matrices are kept.
+        x: [M, N, D] or [N, D] (shared by all members).
+
+    Returns:
+        [M, N, D], or [N, D] where neither `values` nor `x` has a member axis. Differentiable in `x` (through the
+        transpose) and in `values` (by sampled products, never an [E, D] array).
+
+    Raises:
+        ConfigError: shapes or dtypes that do not fit.
+    """
+    if values is None:
+        values = graph.ones(x.dtype)
+    _check(graph, values, x)
+    plain = x.dim() == 2
+    if values.requires_grad or values.dim() == 2:
+        members = values.dim() == 2
+        out: Tensor = _Learned.apply(graph, values if members else values[None], x[None] if plain else x)
+        return out if members or not plain else out[0]
+    out = _Constant.apply(graph, values, x[None] if plain else x)
+    return out[0] if plain else out
+
+
+def _check(graph: Adjacency, values: Tensor, x: Tensor) -> None:
+    if x.dim() not in (2, 3) or x.shape[-2] != graph.num_nodes:
+        raise ConfigError(
+            f"x has shape {list(x.shape)}, the graph has {graph.num_nodes} nodes. Where: spmm. "
+            "Pass [members, nodes, width] or [nodes, width]."
+        )
+    fits = values.dim() == 1 or (
+        values.dim() == 2 and (x.dim() == 2 or 1 in {len(values), len(x)} or len(values) == len(x))
+    )
+    if not fits or values.shape[-1] != graph.num_edges:
+        raise ConfigError(
+            f"values have shape {list(values.shape)}, x has {list(x.shape)}, the graph has {graph.num_edges} edges. "
+            "Where: spmm. Pass [edges] or [members, edges] in the graph's CSR order."
+        )
+    if values.dtype != x.dtype:
+        raise ConfigError(f"values are {values.dtype}, x is {x.dtype}. Where: spmm. Convert one of them.")
+
+
+def _product(matrix: Tensor, x: Tensor) -> Tensor:
+    """matrix @ x[m] for every member: one after another on CPU (each fits the cache), side by side on GPU."""
+    members, nodes, width = x.shape
+    if x.is_cuda and members > 1:
+        wide = x.transpose(0, 1).reshape(nodes, members * width)
+        out = _csr.multiply(matrix, wide, torch.empty_like(wide))
+        return out.view(nodes, members, width).transpose(0, 1).contiguous()
+    x = x.contiguous()
+    out = torch.empty_like(x)
+    for member in range(members):
+        _csr.multiply(matrix, x[member], out[member])
+    return out
+
+
+class _Constant(torch.autograd.Function):
+    """Shared weights without gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor) -> Tensor:
+        ctx.graph, ctx.weights = graph, values
+        return _product(graph.matrix(values), x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return None, None, _product(ctx.graph.transposed_matrix(ctx.weights), grads[0])
+
+
+class _Learned(torch.autograd.Function):
+    """Weights per member, [M, E] or [1, E], times x [M, N, D] or [1, N, D]."""
+
+    @staticmethod
+    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor) -> Tensor:
+        ctx.graph = graph
+        values, x = values.contiguous(), x.contiguous()
+        ctx.save_for_backward(values, x)
+        members = max(len(values), len(x))
+        out = x.new_empty(members, *x.shape[1:])
+        for member in range(members):
+            _csr.multiply(graph.matrix(values[member % len(values)]), x[member % len(x)], out[member])
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        values, x = ctx.saved_tensors
+        graph, grad = ctx.graph, grads[0].contiguous()
+        grad_values = grad_x = None
+        if ctx.needs_input_grad[1]:
+            grad_values = x.new_zeros(len(grad), graph.num_edges)
+            for member in range(len(grad)):
+                sampled_product(graph, grad[member], x[member % len(x)], grad_values[member])
+            grad_values = grad_values.sum_to_size(values.shape)
+        if ctx.needs_input_grad[2]:
+            grad_x = torch.empty_like(grad)
+            for member in range(len(grad)):
+                _csr.multiply(graph.transposed_matrix(values[member % len(values)]), grad[member], grad_x[member])
+            grad_x = grad_x.sum_to_size(x.shape)
+        return None, grad_values, grad_x
+
+
+def sampled_product(graph: Adjacency, rows: Tensor, columns: Tensor, out: Tensor) -> Tensor:
+    """out_e = <rows[target_e], columns[source_e]> for rows, columns [N, D], written into `out` [E], which holds zeros.
+
+    Zeros, because torch multiplies what `out` held by beta = 0 instead of ignoring it, which keeps NaN.
+    """
+    if not graph.num_edges or not rows.shape[-1]:
+        return out
+    if 1 < rows.shape[-1] < 8 and not rows.is_cuda:
+        # Below eight columns torch's kernel does not use vector instructions: 7 columns take 12 times as long as 8.
+        rows, columns = (torch.nn.functional.pad(side, (0, 8 - side.shape[-1])) for side in (rows, columns))
+    pattern = graph.matrix(out)
+    torch.sparse.sampled_addmm(pattern, rows, columns.t(), beta=0.0, out=pattern)
+    return out

@@ -1,0 +1,124 @@
+"""Tables from raw results: no number is typed by hand, and each can be looked up in a committed file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from graphstill.errors import ConfigError, DataError
+from graphstill.files import atomic_write_text
+from graphstill.study.statistics import holm
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+HEADER = ("data", "student", "method", "teacher", "alone", "distilled", "difference [95 % interval]", "p (Holm)")
+
+
+def read_results(folder: str | Path) -> list[dict[str, Any]]:
+    """Every comparison in a folder, sorted by name: `*.json`, lines of `*.jsonl`, and run directories inside.
+
+    Files that hold something else (speed, say) are left alone. Raises DataError where there is no comparison, and for a
+    file that is no JSON.
+    """
+    folder = Path(folder)
+    files = sorted({*folder.glob("*.json"), *folder.glob("*.jsonl"), *folder.glob("*/comparison.json")})
+    found = [value for file in files for value in _read(file) if isinstance(value, dict) and "comparison" in value]
+    if not found:
+        raise DataError(
+            f"no result of `graphstill distill` in {folder} (*.json, *.jsonl, */comparison.json). "
+            "Give a folder of runs, or of comparison.json files under other names."
+        )
+    return sorted(found, key=lambda result: str(result["name"]))
+
+
+def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    """One row a recipe, as text by column. Figures are the mean member's, in points, mean ± deviation over seeds."""
+    corrected = holm([_headline(result).get("p") for result in results])
+    rows = []
+    for result, p in zip(results, corrected, strict=True):
+        protocol, difference = result["protocol"], _headline(result)
+        cells = (
+            f"{protocol['dataset']}, {protocol['split']}, {protocol['setting']}",
+            _network(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
+            _method(result["recipe"]["method"]),
+            "–" if result["teacher"] is None else f"{_network(result['teacher'])}: {_figure(result['teacher'])}",
+            "–" if result["baseline"] is None else _figure(result["baseline"]),
+            _figure(result["student"]),
+            _difference(difference) if difference else "–",
+            "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
+        )
+        rows.append(dict(zip(HEADER, cells, strict=True)))
+    return rows
+
+
+def results_table(results: Sequence[dict[str, Any]]) -> str:
+    """The rows as Markdown, with the line that says how to read them."""
+    rows = results_rows(results)
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    lines += ["| " + " | ".join(row[column] for column in HEADER) + " |" for row in rows]
+    seeds = sorted({len(result["seeds"]) for result in results})
+    metrics = sorted({str(result["metric"]) for result in results})
+    note = (
+        f"Test {' / '.join(metrics)} in points, mean ± standard deviation over {' or '.join(map(str, seeds))} seeds, "
+        "epoch selected by validation; parameters in brackets. *alone* is the same student, or the same group without "
+        "exchange, with the same seeds and settings; groups are represented by their mean member. Differences are "
+        f"paired by seed; p is a two-sided paired t-test, Holm-corrected over {len(results)} rows."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def replaced(text: str, table: str, name: str = "the text") -> str:
+    """`text` with what stands between the markers replaced. Raises ConfigError unless there is one pair of markers."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise ConfigError(f"not one pair of markers {BEGIN} {END}: in {name}. Put them where the table belongs.")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def update(path: str | Path, table: str) -> bool:
+    """Replace the table in a file; whether it changed."""
+    path = Path(path)
+    old = path.read_text(encoding="utf-8")
+    new = replaced(old, table, str(path))
+    if new != old:
+        atomic_write_text(path, new)
+    return new != old
+
+
+def _read(file: Path) -> list[Any]:
+    text = file.read_text(encoding="utf-8")
+    try:
+        if file.suffix == ".jsonl":
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json.loads(text)]
+    except ValueError as error:
+        raise DataError(f"not JSON ({error}): {file}. Restore it from a copy, or run its recipe again.") from error
+
+
+def _headline(result: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["comparison"].get("mean", {})
+    return found
+
+
+def _figure(part: dict[str, Any]) -> str:
+    values = [100 * value for value in part["test"]["mean"]]
+    return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def _difference(comparison: dict[str, Any]) -> str:
+    text = f"{100 * comparison['difference']:+.2f}"
+    if comparison["low"] is None:
+        return text
+    return f"{text} [{100 * comparison['low']:+.2f}, {100 * comparison['high']:+.2f}]"
+
+
+def _network(part: dict[str, Any]) -> str:
+    model = part["models"][0]
+    width = f"-{model['hidden']}" if "hidden" in model else ""
+    return f"{model['name']}{width} ({part['parameters']:,})"
+
+
+def _method(terms: Sequence[dict[str, Any]]) -> str:
+    return " + ".join(("" if term["weight"] == 1 else f"{term['weight']:g} ") + str(term["name"]) for term in terms)

@@ -1,0 +1,104 @@
+"""What there is, by name: methods, models, data sets, and what each of them takes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from graphstill.errors import ConfigError, nearest
+from graphstill.study.schema import arguments
+
+Kind = Literal["methods", "models", "datasets"]
+KINDS: tuple[Kind, ...] = ("methods", "models", "datasets")
+
+
+def catalogue(kind: Kind) -> list[dict[str, Any]]:
+    """Name and one line of each method, model or data set. Raises ConfigError for another kind."""
+    if kind not in KINDS:
+        raise ConfigError(f"nothing to list called {kind!r}, in `list`: {nearest(kind, KINDS)}.")
+    if kind == "datasets":
+        from graphstill.data import datasets
+
+        return [{"name": name, "summary": _first_line(datasets.describe(name))} for name in datasets.names()]
+    rows: list[dict[str, Any]] = []
+    for name, cls in sorted(_registry(kind).items()):
+        row: dict[str, Any] = {"name": name, "summary": _first_line(cls.__doc__)}
+        if kind == "methods":
+            row["needs"] = [need for need, value in cls.needs._asdict().items() if value]
+        rows.append(row)
+    return rows
+
+
+def describe(name: str) -> dict[str, Any]:
+    """All about one name: docstring, options with type and default, needs. A path describes that recipe, resolved.
+
+    A name that is both a method and a model is told by the prefix, `methods/NAME`. Raises ConfigError for a name that
+    nothing has.
+    """
+    if name.endswith((".yaml", ".yml")) or Path(name).is_file():
+        from graphstill.study.recipe import read_recipe
+
+        return {"kind": "recipe", "name": name, "recipe": read_recipe(name).resolved()}
+    prefix, _, rest = name.rpartition("/")
+    for kind in KINDS:
+        known = {row["name"] for row in catalogue(kind)}
+        if prefix in ("", kind) and rest in known:
+            return _describe(kind, rest)
+    everything = [row["name"] for kind in KINDS for row in catalogue(kind)]
+    raise ConfigError(f"no method, model, data set or recipe file is called {name!r}: {nearest(rest, everything)}.")
+
+
+def _describe(kind: Kind, name: str) -> dict[str, Any]:
+    from graphstill.data import datasets
+
+    if kind == "datasets":
+        options = {key: value for key, value in arguments(datasets.load).items() if key not in ("name", "root")}
+        return {"kind": "dataset", "name": name, "doc": datasets.describe(name), "options": _options(options)}
+    cls = _registry(kind)[name]
+    found: dict[str, Any] = {
+        "kind": kind.removesuffix("s"),
+        "name": name,
+        "class": cls.__name__,
+        "doc": inspect.getdoc(cls) or "",
+        "options": _options(arguments(cls)),
+    }
+    if kind == "methods":
+        found["needs"] = [need for need, value in cls.needs._asdict().items() if value]
+        found["presets"] = {"released": cls.released().config()} if _has_preset(cls) else {}
+    else:
+        found["training"] = dict(cls.defaults)
+    return found
+
+
+def _registry(kind: Kind) -> dict[str, Any]:
+    if kind == "methods":
+        from graphstill.methods import METHODS
+
+        return dict(METHODS)
+    from graphstill.nn import MODELS
+
+    return dict(MODELS)
+
+
+def _has_preset(cls: Any) -> bool:
+    from graphstill.methods import Method
+
+    return cls.released.__func__ is not Method.released.__func__  # type: ignore[attr-defined]
+
+
+def _options(found: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:
+    """Plain values; a type is written as in the signature."""
+    return [
+        {
+            "name": name,
+            "type": inspect.formatannotation(annotation).replace("typing.", ""),
+            **({} if default is ... else {"default": json.loads(json.dumps(default, default=str))}),
+        }
+        for name, (annotation, default) in found.items()
+    ]
+
+
+def _first_line(doc: str | None) -> str:
+    return inspect.cleandoc(doc or "").partition("\n")[0]

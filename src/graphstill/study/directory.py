@@ -1,0 +1,82 @@
+"""Run directories: made in one step, owned by one run at a time, and never mixed from two recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from graphstill.environment import environment
+from graphstill.errors import CheckpointError
+from graphstill.files import atomic_write_json, atomic_write_text
+from graphstill.lock import Lock
+
+RECIPE, ENVIRONMENT, LOCK = "recipe.yaml", "environment.json", "lock"
+
+
+def new_directory(name: str, root: str | Path = "runs") -> Path:
+    """Make and return the first `root/name-<n>` that does not exist; two processes never get the same one."""
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = root / f"{name}-{number}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+@contextmanager
+def run_directory(path: str | Path, recipe: str, *, resume: bool = False) -> Iterator[Path]:
+    """Own `path` for the length of the block, with `recipe` (canonical YAML) and the environment written into it.
+
+    A directory that holds a run already is entered only with `resume`, and only for the same recipe; with `resume`, a
+    directory that is not there yet is simply a fresh one, so that a nightly job needs one command.
+
+    Raises CheckpointError: in use by another run, holds a run and `resume` was not asked for, holds another recipe, or
+    holds files that are no run's.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise CheckpointError(f"not a directory: {path}. Give another one (--dir).")
+    with Lock(path / LOCK):
+        _check(path, recipe, resume)
+        atomic_write_text(path / RECIPE, recipe)
+        atomic_write_json(path / ENVIRONMENT, environment())
+        yield path
+
+
+def _check(path: Path, recipe: str, resume: bool) -> None:
+    present = {entry.name for entry in path.iterdir()} - {LOCK, ENVIRONMENT}
+    if not present:
+        return
+    if RECIPE not in present:
+        raise CheckpointError(
+            f"the directory holds files but no {RECIPE}, so it is no run's: {path}. Choose an empty or new one (--dir)."
+        )
+    if not resume:
+        raise CheckpointError(
+            f"the directory holds a run already: {path}. Add --resume to go on with it, or choose another one (--dir)."
+        )
+    differing = _differences(yaml.safe_load((path / RECIPE).read_text(encoding="utf-8")), yaml.safe_load(recipe))
+    if differing:
+        raise CheckpointError(
+            f"the recipe is not the one that this run was started with, they differ in {', '.join(differing)}: "
+            f"{path / RECIPE}. Resume with the same recipe and overrides, or choose another directory (--dir)."
+        )
+
+
+def _differences(old: object, new: object, path: str = "") -> list[str]:
+    """Dotted names of what differs."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found: list[str] = []
+        for key in dict.fromkeys([*old, *new]):
+            inner = f"{path}.{key}" if path else str(key)
+            found += _differences(old.get(key), new.get(key), inner)
+        return found
+    return [] if old == new else [path]

@@ -1,0 +1,90 @@
+"""The sections of a recipe, each checked against what it configures and completed with its defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from graphstill.errors import ConfigError, DataError, MethodError
+from graphstill.study.schema import check, choose, section_of
+from graphstill.study.source import Path_, Source
+
+T = TypeVar("T")
+
+
+def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:
+    """A registered model with all its options. A bare name is short for {name: ...}."""
+    from graphstill.nn import MODELS, make_model
+
+    options = _with_name(value, source, path, what)
+    name = choose(options.pop("name", None), MODELS, source, (*path, "name"), what)
+    checked = check(section_of(MODELS[name]), options, source, path, f"{what} {name!r}")
+    model = made(lambda: make_model(name, **checked), source, path)
+    return {"name": name, **model.options()}
+
+
+def task_section(value: Any, source: Source) -> dict[str, Any]:
+    """The arguments of `datasets.load` but the root: where this machine keeps its data is no part of an experiment."""
+    from graphstill.data import datasets
+
+    options = _with_name(value, source, ("task",), "task")
+    section = section_of(datasets.load, without=("root",))
+    checked = check(section, options, source, ("task",), "task")
+    defaults = {name: field.default for name, field in section.model_fields.items() if not field.is_required()}
+    return {"name": checked["name"], **defaults, **checked}
+
+
+def training_section(value: Any, model: Mapping[str, Any], source: Source, path: Path_) -> dict[str, Any]:
+    """What is given, on top of the model's recommended settings, on top of the general ones."""
+    from graphstill.engine import Training
+    from graphstill.nn import MODELS
+
+    checked = check(section_of(Training), {} if value is None else value, source, path, str(path[-1]))
+    return made(lambda: Training.of(MODELS[model["name"]].defaults, **checked), source, path).config()
+
+
+def method_section(value: Any, source: Source) -> list[dict[str, Any]]:
+    """The terms of the loss, each with all its options and its weight."""
+    from graphstill.methods import METHODS, make_method
+
+    terms: list[dict[str, Any]] = []
+    for position, entry in enumerate(value if isinstance(value, list) else [value]):
+        path: Path_ = ("method", position) if isinstance(value, list) else ("method",)
+        given = _with_name(entry, source, path, "method")
+        name = choose(given.pop("name", None), METHODS, source, (*path, "name"), "method")
+        extra = {key: given.pop(key) for key in ("weight", "preset") if key in given}
+        checked = check(section_of(METHODS[name]), given, source, path, f"method {name!r}")
+        config: dict[str, Any] = {"name": name, **checked, **extra}
+        method = made(partial(make_method, config), source, path)
+        terms += [{**term.method.config(), "weight": term.weight} for term in method.terms]
+    if not terms:
+        raise ConfigError(f"an empty list of methods: {source.where(('method',))}. Give at least one.")
+    return terms
+
+
+def seeds_section(value: Any, source: Source, path: Path_) -> list[int]:
+    """How many seeds (0, 1, ...), or which."""
+    seeds = list(range(value)) if type(value) is int else value
+    good = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not good or len(set(seeds)) != len(seeds):
+        raise ConfigError(
+            f"seeds is {value!r}: {source.where(path)}. Give how many (at least 1), or a list of distinct integers."
+        )
+    return list(seeds)
+
+
+def made(make: Callable[[], T], source: Source, path: Path_) -> T:
+    """What a constructor refuses is refused with the line as well."""
+    try:
+        return make()
+    except (ConfigError, MethodError, DataError) as error:
+        raise type(error)(f"{error} ({source.where(path)})") from error
+
+
+def _with_name(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict):
+        return dict(value)
+    raise ConfigError(f"{what} is {value!r}, but must be a name or a mapping with `name`: {source.where(path)}.")
