@@ -1,0 +1,20 @@
+"""What is learnt and what may be seen: node tasks, splits, the sealed test set, metrics, named datasets."""
+
+from graphstill.data.batches import Batch
+from graphstill.data.metrics import METRICS, accuracy, micro_f1
+from graphstill.data.sealed import OpenedTest, SealedTest
+from graphstill.data.splits import Split, per_class_split, random_split
+from graphstill.data.task import NodeTask
+
+__all__ = [
+    "METRICS",
+    "Batch",
+    "NodeTask",
+    "OpenedTest",
+    "SealedTest",
+    "Split",
+    "accuracy",
+    "micro_f1",
+    "per_class_split",
+    "random_split",
+]

@@ -33,30 +33,33 @@ class Split:
     val: Tensor
     test: Tensor
     name: str = "custom"
+    _lengths: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         seen: dict[str, Tensor] = {}
+        masks = {part: as_tensor(getattr(self, part), part) for part in PARTS}
+        lengths = {part: mask.numel() for part, mask in masks.items() if mask.dtype == torch.bool}
+        object.__setattr__(self, "_lengths", lengths)
         for part in PARTS:
             index = as_index(getattr(self, part), f"{part} of split {self.name!r}")
             for other, ids in seen.items():
                 shared = index[torch.isin(index, ids)]
                 if len(shared):
                     raise DataError(
-                        f"{len(shared)} nodes (first: {int(shared[0])}) are in both {other} and {part} of split "
-                        f"{self.name!r}: "
-                        "the parts must be disjoint; remove them from one"
+                        f"{len(shared)} nodes (first: {int(shared[0])}) are in both {other} and {part} "
+                        f"of split {self.name!r}: the parts must be disjoint; remove them from one"
                     )
             seen[part] = index
             object.__setattr__(self, part, index)
 
     def check(self, num_nodes: int) -> None:
-        """Raises DataError where an id is not below num_nodes."""
+        """Raises DataError where a mask has another length, or an id is not below num_nodes."""
         for part in PARTS:
-            largest = int(getattr(self, part)[-1])
-            if largest >= num_nodes:
+            largest, length = int(getattr(self, part)[-1]), self._lengths.get(part, num_nodes)
+            if largest >= num_nodes or length != num_nodes:
+                what = f"node {largest}" if length == num_nodes else f"a mask of length {length}"
                 raise DataError(
-                    f"node {largest} in {part} of split {self.name!r}, but the data has {num_nodes} nodes (ids 0 to "
-                    f"{num_nodes - 1}): "
+                    f"{what} in {part} of split {self.name!r}, but the data has {num_nodes} nodes: "
                     "make the split from the same data"
                 )
 
@@ -64,11 +67,10 @@ class Split:
 def as_index(value: object, what: str) -> Tensor:
     """A mask [nodes] or node ids as sorted int64 ids; DataError where empty, negative, repeated, or neither."""
     given = as_tensor(value, what)
+    whole = not (given.is_floating_point() or given.is_complex())
     if given.dtype == torch.bool and given.ndim == 1:
         index = given.nonzero().view(-1)
-    elif given.ndim == 1 and (
-        not given.numel() or not (given.is_floating_point() or given.is_complex() or given.dtype == torch.bool)
-    ):
+    elif given.ndim == 1 and (whole or not given.numel()):
         index = given.long().sort().values
     else:
         raise DataError(
@@ -112,20 +114,15 @@ def random_split(
     pool = np.arange(num_nodes) if among is None else as_index(among, "among of random_split").numpy()
     counts = [_count(train, len(pool), "train"), _count(val, len(pool), "val")]
     counts.append(len(pool) - sum(counts) if test is None else _count(test, len(pool), "test"))
+    sizes = f"train={train}, val={val}" + ("" if test is None else f", test={test}")
     if counts[2] < 1 or sum(counts) > len(pool):
         raise DataError(
-            f"train={train}, val={val}{'' if test is None else f', test={test}'} leave no room in random_split: "
-            f"there are {len(pool)} labelled nodes; "
+            f"{sizes} leave no room in random_split: there are {len(pool)} labelled nodes; "
             "ask for fewer, so that at least one is left for test"
         )
     order = torch.from_numpy(stream(seed, "random split").permutation(pool))
     parts = order.split([*counts, len(pool) - sum(counts)])
-    return Split(
-        parts[0],
-        parts[1],
-        parts[2],
-        f"random(train={train}, val={val}{'' if test is None else f', test={test}'}, seed={seed})",
-    )
+    return Split(parts[0], parts[1], parts[2], f"random({sizes}, seed={seed})")
 
 
 def per_class_split(y: Tensor, train: int = 20, val: int = 30, seed: int = 0) -> Split:
@@ -143,6 +140,8 @@ def per_class_split(y: Tensor, train: int = 20, val: int = 30, seed: int = 0) ->
             f"labels of shape {list(y.shape)}, {y.dtype}, in per_class_split: it needs one class a node; "
             "use random_split for multi-label data"
         )
+    if train < 1 or val < 1:
+        raise DataError(f"train={train}, val={val} in per_class_split: give at least one node a class for each")
     generator = stream(seed, "per-class split")
     parts: tuple[list[np.ndarray], ...] = ([], [], [])
     labels = y.cpu().numpy()
@@ -151,18 +150,17 @@ def per_class_split(y: Tensor, train: int = 20, val: int = 30, seed: int = 0) ->
         if len(nodes) <= train + val:
             raise DataError(
                 f"class {label} has {len(nodes)} nodes in per_class_split: "
-                f"with train={train} and val={val} none is left for test; "
-                "lower train or val, or use random_split"
+                f"with train={train} and val={val} none is left for test; lower them, or use random_split"
             )
         for part, chosen in zip(parts, np.split(nodes, [train, train + val]), strict=True):
             part.append(chosen)
-    ids = [torch.from_numpy(np.concatenate(part)) if part else torch.empty(0, dtype=torch.long) for part in parts]
+    ids = [torch.from_numpy(np.concatenate([np.empty(0, dtype=np.int64), *part])) for part in parts]
     return Split(ids[0], ids[1], ids[2], f"per-class(train={train}, val={val}, seed={seed})")
 
 
 @dataclass(frozen=True, eq=False)
 class PublicSplits:
-    """Splits that come with data, not yet checked: a mask [nodes] or [nodes, splits] or node ids a part, None if absent.
+    """Splits that come with data, not yet checked: for each part a mask [nodes] or [nodes, splits], ids, or None.
 
     A part with one mask has it in all splits.
     """

@@ -36,6 +36,13 @@ class TaskOptions(TypedDict, total=False):
     batch_graphs: int | None
 
 
+class SplitOptions(TaskOptions, total=False):
+    """With the sizes of a split that is drawn."""
+
+    train: int | float | None
+    val: int | float | None
+
+
 class NodeTask:
     """Labels of nodes to be predicted, of one graph or of several.
 
@@ -49,9 +56,9 @@ class NodeTask:
             stored: both directions of an undirected graph; duplicates and self-loops count.
         name: in reports.
         split: a Split, "public" (the masks of the data, also None), the number of one of several public splits,
-            "random" or "per-class" with their defaults; for other sizes give `random_split(...)` or
-            `per_class_split(...)`.
+            "random" or "per-class".
         seed: of a split that is drawn; independent of weights and noise.
+        train, val: sizes of a split that is drawn: counts or shares of all labelled nodes ("random"), or nodes a class.
         inductive: see above.
         normalize: "row" divides each row of x by its absolute sum.
         sparse: whether features are kept sparse; None decides by storage and density.
@@ -72,7 +79,7 @@ class NodeTask:
         ConfigError: an option that makes no sense.
     """
 
-    def __init__(self, data: Any, **options: Unpack[TaskOptions]) -> None:
+    def __init__(self, data: Any, **options: Unpack[SplitOptions]) -> None:
         self._build(from_pyg(data), **options)
 
     @classmethod
@@ -94,18 +101,19 @@ class NodeTask:
         Args:
             x: [nodes, features], dense or sparse; edge_index: integers [2, edges].
             y: integers [nodes], -1 = no label, or zeros and ones [nodes, labels], NaN = no label.
-            train, val, test: boolean masks or node ids; or none of them, and `split`.
+            train, val, test: boolean masks or node ids. Or `split`, with train and val as sizes where it is drawn.
             graph_ptr: [graphs + 1] where the nodes are those of several graphs, each wholly in one part.
             num_classes: where more than the labels show.
         """
-        given = [part is not None for part in (train, val, test)]
-        if any(given) and (not all(given) or options.get("split") is not None):
+        arrays = Arrays(x, edge_index, y, PublicSplits(train, val, test, name="given"), graph_ptr, num_classes)
+        if options.get("split") is None:
+            return cls._from(arrays, **options)
+        if test is not None or not all(size is None or isinstance(size, int | float) for size in (train, val)):
             raise DataError(
-                "train, val and test of from_arrays go together and without split: "
-                "give all three, or none of them and a split"
+                f"train, val or test of from_arrays name nodes beside split={options['split']!r}: "
+                "give all three and no split, or a split, with train and val as sizes at most"
             )
-        public = PublicSplits(train, val, test, name="given")
-        return cls._from(Arrays(x, edge_index, y, public, graph_ptr, num_classes), **options)
+        return cls._from(arrays, train=train, val=val, **options)
 
     @classmethod
     def from_graphs(
@@ -115,13 +123,13 @@ class NodeTask:
         return cls._from(from_graphs(train, val, test), **options)
 
     @classmethod
-    def from_npz(cls, path: str | Path, **options: Unpack[TaskOptions]) -> Self:
+    def from_npz(cls, path: str | Path, **options: Unpack[SplitOptions]) -> Self:
         """From an `.npz` of plain arrays, laid out as `graphstill.data.npz.read_npz` says."""
         options.setdefault("name", Path(path).stem)
         return cls._from(read_npz(path), **options)
 
     @classmethod
-    def _from(cls, arrays: Arrays, **options: Unpack[TaskOptions]) -> Self:
+    def _from(cls, arrays: Arrays, **options: Unpack[SplitOptions]) -> Self:
         task = cls.__new__(cls)
         task._build(arrays, **options)
         return task
@@ -133,6 +141,8 @@ class NodeTask:
         name: str = "custom",
         split: Split | str | int | None = None,
         seed: int = 0,
+        train: int | float | None = None,
+        val: int | float | None = None,
         inductive: bool = False,
         normalize: Literal["row"] | None = None,
         sparse: bool | None = None,
@@ -142,7 +152,7 @@ class NodeTask:
         self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
         edges = check_edges(arrays.edge_index, self.num_nodes)
         labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes)
-        chosen = make_split(split, labels, arrays.public, seed=seed)
+        chosen = make_split(split, labels, arrays.public, seed=seed, train=train, val=val)
         check_split(chosen, labels)
         ptr = arrays.graph_ptr
         self.graph_ptr = None if ptr is None else check_graphs(ptr, edges, chosen, self.num_nodes)

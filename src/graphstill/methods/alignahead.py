@@ -48,12 +48,11 @@ class Alignahead(Method):
 
     Guo et al.: Alignahead: Online Cross-Layer Knowledge Extraction on Graph Neural Networks, IJCNN 2022.
 
-        L_k = CE(z_k, y) + a · mean_{j≠k} Σ_l mean_i KL(LS_j^{(l+shift)}(i) ‖ LS_k^{(l)}(i))
+        L_k = CE(z_k, y) + mean_{j≠k} Σ_l mean_i KL(LS_j^{(l+shift)}(i) ‖ LS_k^{(l)}(i))
 
     Layer numbers wrap around, so that structure travels through all depths over alternating updates.
 
     Args:
-        weight: a.
         shift: +1 learns from the next layer (the authors' figure and the name); −1 from the previous (the released
             code); 0 from the same layer (the "OC" control).
         kernel, bandwidth: the similarity, see `losses.edge_similarity`.
@@ -71,13 +70,11 @@ class Alignahead(Method):
     needs = Needs(peers=True, hidden=True)
     updates = "alternating"
 
-    weight: float = 1.0
     shift: Literal[1, 0, -1] = 1
     kernel: Kernel = "negative_euclidean"
     bandwidth: Bandwidth = "median"
 
     def __post_init__(self) -> None:
-        positive(self, weight=self.weight)
         one_of(self, (1, 0, -1), shift=self.shift)
         one_of(self, KERNELS, kernel=self.kernel)
         if self.bandwidth != "median":
@@ -88,4 +85,4 @@ class Alignahead(Method):
         return cls(shift=-1, kernel="laplace", bandwidth=100.0)
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
-        return {"structure": self.weight * cross_layer_structure(s, peers(t), self.kernel, self.bandwidth, self.shift)}
+        return {"structure": cross_layer_structure(s, peers(t), self.kernel, self.bandwidth, self.shift)}

@@ -44,6 +44,9 @@ class Adjacency:
         self._weights: dict[tuple[str, torch.dtype], _Weights] = {}
         self._parts: tuple[Adjacency, ...] = ()
         self._looped: Adjacency | None = None
+        self._repeated: dict[int, Adjacency] = {}
+        self._incidence: dict[torch.dtype, Tensor] = {}
+        self._incidence_by_source: dict[torch.dtype, Tensor] = {}
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_nodes: int) -> Adjacency:
@@ -99,6 +102,46 @@ class Adjacency:
         order = torch.argsort(self.source, stable=True)
         ptr = _csr.pointers(self.source, self.num_nodes)
         return Adjacency(ptr, self.target[order], self.source[order], order)
+
+    @cached_property
+    def position(self) -> Tensor:
+        """int64 [E]: where each edge, in the order in which the edges were given, is in CSR order; inverts `order`."""
+        position = torch.empty_like(self.order)
+        position[self.order] = torch.arange(self.num_edges, device=self.device)
+        return position
+
+    @cached_property
+    def order_by_source(self) -> Tensor:
+        """int64 [E]: `edge_index[:, order_by_source]` is the order of the transpose."""
+        return self.order[self.t_order]
+
+    def repeated(self, count: int) -> Adjacency:
+        """`count` copies of the graph side by side, cached: node i of copy k is i * count + k, edge e is e * count + k.
+
+        `order` of the result refers to edges so numbered, e in this adjacency's CSR order: to values [E, count] flattened.
+        """
+        if count not in self._repeated:
+            if self._parts:
+                self._repeated[count] = Adjacency.disjoint([part.repeated(count) for part in self._parts])
+            else:
+                copies = torch.arange(count, device=self.device)
+                edges = (self.edge_index()[:, :, None] * count + copies).flatten(1)
+                self._repeated[count] = Adjacency.from_edge_index(edges, self.num_nodes * count)
+        return self._repeated[count]
+
+    def incidence(self, dtype: torch.dtype) -> Tensor:
+        """Sparse [N, E] of ones, cached: times values [E, K] it sums over the edges into each node."""
+        if dtype not in self._incidence:
+            columns = torch.arange(self.num_edges, dtype=torch.int32, device=self.device)
+            self._incidence[dtype] = _csr.matrix(self.ptr, columns, self.ones(dtype), (self.num_nodes, self.num_edges))
+        return self._incidence[dtype]
+
+    def incidence_by_source(self, dtype: torch.dtype) -> Tensor:
+        """The same for the edges out of each node, of values in CSR order."""
+        if dtype not in self._incidence_by_source:
+            shape = (self.num_nodes, self.num_edges)
+            self._incidence_by_source[dtype] = _csr.matrix(self.t_ptr, self.t_order.int(), self.ones(dtype), shape)
+        return self._incidence_by_source[dtype]
 
     @cached_property
     def loops(self) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor
 from graphstill.errors import ConfigError
 from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.heads import heads
 from graphstill.ops.noise import Noise, quantised
-from graphstill.ops.segments import softmax, sum_by_target, to_edges
-from graphstill.ops.spmm import sampled_product
+from graphstill.ops.segments import SPREAD, shifted
 
 
 def attend(
@@ -27,7 +27,7 @@ def attend(
     """out_i = sum over edges e into i of dropout(alpha_e) * value[source_e], as PyG's `GATConv` does after its linear layers.
 
     alpha is the softmax, over the edges into i, of leaky_relu(score_source[source_e] + score_target[i]). The graph is
-    used as it is: add self-loops before. What is kept per edge is [heads, E]; products with `value` are sparse.
+    used as it is: add self-loops before. Arrays per edge are [E, heads]; products with `value` are sparse.
 
     Args:
         score_source, score_target: [M, N, K], K heads.
@@ -41,8 +41,8 @@ def attend(
     Raises:
         ConfigError: shapes that do not fit.
     """
-    heads = value.shape[:-1]
-    if value.dim() != 4 or score_source.shape != heads or score_target.shape != heads or heads[1] != graph.num_nodes:
+    shape = value.shape[:-1]
+    if value.dim() != 4 or score_source.shape != shape or score_target.shape != shape or shape[1] != graph.num_nodes:
         raise ConfigError(
             f"scores have shapes {list(score_source.shape)} and {list(score_target.shape)}, value has "
             f"{list(value.shape)}, the graph {graph.num_nodes} nodes. Where: attend. "
@@ -56,14 +56,14 @@ def attend(
                 f"{noise.members} members of noise, {len(value)} of values. Where: attend. "
                 "Make the noise with one seed a member."
             )
-        kept = noise._kept((value.shape[2], graph.num_edges), threshold)
+        kept = noise._kept((graph.num_edges, value.shape[2]), threshold)
     scale = 256 / (256 - threshold)
     out: Tensor = _Attend.apply(graph, score_source, score_target, value, negative_slope, kept, scale)
     return out
 
 
 class _Attend(torch.autograd.Function):
-    """Keeps scores and alpha, [M, K, E] each, the value and the result."""
+    """Keeps the scores before the leaky ReLU and alpha, [M, E, K] each, the value and what dropout kept."""
 
     @staticmethod
     def forward(
@@ -77,44 +77,62 @@ class _Attend(torch.autograd.Function):
         scale: float,
     ) -> Tensor:
         ctx.graph, ctx.slope, ctx.kept, ctx.scale = graph, slope, kept, scale
-        members, _, heads, _ = value.shape
-        value = value.contiguous()
+        score_source, score_target, value = score_source.contiguous(), score_target.contiguous(), value.contiguous()
         out = torch.empty_like(value)
-        alphas = value.new_empty(members, heads, graph.num_edges)
-        scores = torch.empty_like(alphas)
-        for m in range(members):
-            torch.index_select(score_source[m].t().contiguous(), 1, graph.source, out=scores[m])
-            scores[m] += to_edges(graph, score_target[m].t().contiguous())
-            softmax(graph, torch.nn.functional.leaky_relu(scores[m], slope), alphas[m])
+        scores = value.new_empty(len(value), graph.num_edges, value.shape[2])
+        alphas = torch.empty_like(scores)
+        for m in range(len(value)):
+            torch.index_select(score_source[m], 0, graph.source, out=scores[m])
+            scores[m] += score_target[m].index_select(0, graph.target)
+            _softmax(graph, score_source[m], score_target[m], scores[m], slope, alphas[m])
             weights = alphas[m] if kept is None else alphas[m] * kept[m]
-            for k in range(heads):
-                _csr.multiply(graph.matrix(weights[k]), value[m, :, k], out[m, :, k], scale)
-        ctx.save_for_backward(value, scores, alphas, out)
+            heads(graph, value[m]).aggregate(weights, value[m], out[m], scale)
+        ctx.save_for_backward(value, scores, alphas)
         return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        value, scores, alphas, out = ctx.saved_tensors
+        value, scores, alphas = ctx.saved_tensors
         graph, kept, scale, grad = ctx.graph, ctx.kept, ctx.scale, grads[0].contiguous()
-        members, nodes, heads, _ = value.shape
+        sum_target, sum_source = graph.incidence(value.dtype), graph.incidence_by_source(value.dtype)
         grad_value = torch.empty_like(value)
-        grad_source = value.new_empty(members, nodes, heads)
+        grad_source = value.new_empty(value.shape[:-1])
         grad_target = torch.empty_like(grad_source)
-        # The softmax's derivative needs the sum of alpha_e * d loss / d alpha_e over the edges into i: <grad_i, out_i>.
-        total = (grad * out).sum(-1).transpose(1, 2).contiguous()
-        for m in range(members):
-            alpha = alphas[m]
-            weights = alpha if kept is None else alpha * kept[m]
-            by_source = weights.index_select(1, graph.t_order)
-            slopes = torch.zeros_like(alpha)
-            for k in range(heads):
-                sampled_product(graph, grad[m, :, k], value[m, :, k], slopes[k])
-                transposed = graph.transposed.matrix(by_source[k])
-                _csr.multiply(transposed, grad[m, :, k], grad_value[m, :, k], scale)
+        for m in range(len(value)):
+            run, alpha = heads(graph, value[m]), alphas[m]
+            slopes = run.products(grad[m], value[m])
+            weights = alpha
             if kept is not None:
+                weights = alpha * kept[m]
                 slopes.mul_(kept[m]).mul_(scale)
-            slopes.sub_(to_edges(graph, total[m])).mul_(alpha)
+            run.distribute(weights, grad[m], grad_value[m], scale)
+            slopes.mul_(alpha)
+            total = _csr.multiply(sum_target, slopes, torch.empty_like(grad_target[m]))
+            slopes.addcmul_(alpha, total.index_select(0, graph.target), value=-1)
             slopes = torch.ops.aten.leaky_relu_backward(slopes, scores[m], ctx.slope, False)
-            grad_target[m] = sum_by_target(graph, slopes).t()
-            grad_source[m] = sum_by_target(graph.transposed, slopes.index_select(1, graph.t_order)).t()
+            _csr.multiply(sum_target, slopes, grad_target[m])
+            _csr.multiply(sum_source, slopes, grad_source[m])
         return None, grad_source, grad_target, grad_value, None, None, None
+
+
+def _softmax(graph: Adjacency, source: Tensor, target: Tensor, scores: Tensor, slope: float, out: Tensor) -> None:
+    """Softmax of leaky_relu(scores), scores [E, K] being the sums of source and target [N, K] at the ends of the edges."""
+    activated = torch.nn.functional.leaky_relu(scores, slope)
+    if not scores.numel():
+        return
+    low, high = _range(source, target, slope)
+    if high - low < SPREAD:
+        torch.exp(activated.sub_(high), out=out)
+    else:
+        torch.exp(shifted(graph, activated.t().contiguous()).t(), out=out)
+    total = _csr.multiply(graph.incidence(scores.dtype), out, torch.empty_like(source))
+    out.mul_(total.reciprocal_().index_select(0, graph.target))
+
+
+def _range(source: Tensor, target: Tensor, slope: float) -> tuple[float, float]:
+    """Bounds of the activated scores, from the nodes: there are fewer of them than edges."""
+    if source.is_cuda or slope < 0:
+        # Looking at values would make a GPU wait for the CPU; a falling activation would turn the bounds round.
+        return -torch.inf, torch.inf
+    low, high = (float(a + b) for a, b in zip(source.aminmax(), target.aminmax(), strict=True))
+    return (low if low > 0 else slope * low), (high if high > 0 else slope * high)

@@ -11,7 +11,7 @@ from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 
 # Scores this close together may share one shift: exp() neither overflows nor loses more than 2e-6 of its relative
-# precision in float32, and the maximum of every target, which takes half as long as the rest of a softmax, is not needed.
+# precision in float32, and the maximum of every target, which costs as much as the rest of a softmax, is not needed.
 SPREAD = 32.0
 
 
@@ -54,16 +54,26 @@ def _check(graph: Adjacency, values: Tensor, where: str) -> None:
 def sum_by_target(graph: Adjacency, values: Tensor) -> Tensor:
     """[K, E] -> [K, N] without autograd, the same result at each call (no atomic additions).
 
-    Row by row as a sparse matrix times ones: up to 5 times as fast as `scatter_add`, 3 times as `segment_reduce`.
+    Row by row through the incidence matrix: up to 5 times as fast as `scatter_add`, 3 times as `segment_reduce`.
     """
     if values.is_cuda:
         return _reduce(graph, values, "sum", 0.0)
-    ones = values.new_ones(graph.num_nodes)
-    out = values.new_empty(len(values), graph.num_nodes)
-    if not graph.num_edges:
+    return _sum_rows(graph.incidence(values.dtype), values)
+
+
+def sum_by_source(graph: Adjacency, values: Tensor) -> Tensor:
+    """Sums over the edges out of each node, of values in CSR order: [K, E] -> [K, N], without autograd."""
+    if values.is_cuda:
+        return _reduce(graph.transposed, values.index_select(1, graph.t_order), "sum", 0.0)
+    return _sum_rows(graph.incidence_by_source(values.dtype), values)
+
+
+def _sum_rows(incidence: Tensor, values: Tensor) -> Tensor:
+    out = values.new_empty(len(values), incidence.shape[0])
+    if not values.numel():
         return out.zero_()
     for row, result in zip(values.contiguous(), out, strict=True):
-        torch.addmv(result, graph.matrix(row), ones, beta=0, out=result)
+        torch.addmv(result, incidence, row, beta=0, out=result)
     return out
 
 

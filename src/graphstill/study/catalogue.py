@@ -21,7 +21,7 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
     if kind == "datasets":
         from graphstill.data import datasets
 
-        return [{"name": name, "summary": _first_line(datasets.describe(name))} for name in datasets.names()]
+        return [{"name": name, "summary": _note(name)} for name in datasets.names()]
     rows: list[dict[str, Any]] = []
     for name, cls in sorted(_registry(kind).items()):
         row: dict[str, Any] = {"name": name, "summary": _first_line(cls.__doc__)}
@@ -55,7 +55,7 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
 
     if kind == "datasets":
         options = {key: value for key, value in arguments(datasets.load).items() if key not in ("name", "root")}
-        return {"kind": "dataset", "name": name, "doc": datasets.describe(name), "options": _options(options)}
+        return {"kind": "dataset", "name": name, "doc": _note(name), "options": _options(options)}
     cls = _registry(kind)[name]
     found: dict[str, Any] = {
         "kind": kind.removesuffix("s"),
@@ -98,6 +98,12 @@ def _options(found: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:
         }
         for name, (annotation, default) in found.items()
     ]
+
+
+def _note(dataset: str) -> str:
+    from graphstill.data.datasets import CATALOG
+
+    return CATALOG[dataset].note if dataset in CATALOG else "a file in the data folder"
 
 
 def _first_line(doc: str | None) -> str:

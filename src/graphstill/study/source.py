@@ -36,8 +36,8 @@ class Source:
     def __init__(self, tree: Any, name: str, lines: dict[Path_, int] | None = None) -> None:
         self.tree = tree
         self.name = name
-        self._lines = lines or {}
-        self._overrides: dict[Path_, str] = {}
+        self._lines: dict[Path_, Any] = dict(lines or {})
+        self._overrides: dict[Path_, Any] = {}
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Source:
@@ -78,7 +78,9 @@ class Source:
         except yaml.YAMLError as error:
             raise ConfigError(f"not a YAML value: {text!r}, in override {assignment!r}. Quote it.") from error
         path = _assign(self.tree, key.split("."), value, assignment)
-        self._overrides = {p: a for p, a in self._overrides.items() if p[: len(path)] != path}
+        for places in (self._overrides, self._lines):  # what stood there is gone, and so are its places
+            for old in [place for place in places if place[: len(path)] == path]:
+                del places[old]
         self._overrides[path] = assignment
 
     def where(self, path: Sequence[str | int]) -> str:

@@ -1,0 +1,84 @@
+"""A method on a stage: students, teacher and modules as the engine would set them up, one step to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graphstill.data import NodeTask
+from graphstill.engine import Training, knowledge, terms
+from graphstill.engine.group import Group
+from graphstill.methods import METHODS, Composite, Method, Parts, Peers, Step, View
+from graphstill.nn import GCN, Hidden
+from graphstill.nn.output import Output
+
+STUDENT = GCN(hidden=6, layers=3, dropout=0.0)
+
+
+def peers_of(method: Method) -> int:
+    return 3 if method.needs.peers else 1
+
+
+@dataclass
+class Stage:
+    s: View
+    t: View | None
+    peers: Peers
+    step: Step
+    group: Group
+    active: list[terms.ActiveTerm]
+
+    def terms(self, s: View | None = None, t: View | None = None) -> dict[str, Tensor]:
+        term = self.active[0]
+        self.step.parts = term.parts
+        return term.method.loss(s or self.s, t if t is not None else self.t, self.step)
+
+    def total(self, s: View | None = None, t: View | None = None) -> Tensor:
+        """Sum of the method's own terms, [M]; zero where it has none."""
+        values = list(self.terms(s, t).values())
+        return sum(values[1:], values[0]) if values else torch.zeros(self.group.members)
+
+
+def set_stage(method: Method, task: NodeTask, seeds: list[int], teacher_model: GCN | None = None) -> Stage:
+    peers = peers_of(method)
+    group = Group([STUDENT] * peers, task.in_features, task.num_outputs, seeds, False, task.y.device)
+    known = None
+    if method.needs.teacher:
+        model = teacher_model or GCN(hidden=6, layers=3, dropout=0.0)
+        teacher = model.build(task.in_features, task.num_outputs, [99])
+        known = knowledge.of_cohort(teacher, task, True, {"kind": "test"})
+    batch = task.training_batches(0)[0]
+    active = terms.build(Composite(method.terms), group, task, batch, known, Training(), seeds, "gcn")
+    own = group.blocks[0].train_output(batch, 0)
+    s, others = group.views(batch, group.blocks[0], own)
+    step = Step(0, 0.0, batch.train_rows, batch.y, task.multi_label, Parts(), others)
+    t = known.view(batch, peers) if known is not None else others if method.needs.peers else None
+    return Stage(s, t, others, step, group, active)
+
+
+def as_target(view: View, like: View | None) -> View | None:
+    """`view` in the place of the target `like`."""
+    d = view.detach()
+    if isinstance(like, Peers):
+        return Peers(d.logits, d.hidden, d.graph, d.nodes, like.runs, like.peers)
+    return d if like is not None else None
+
+
+def with_tensors(view: View, output: Output) -> View:
+    return View(output.logits, output.hidden, view.graph, view.nodes)
+
+
+def map_view(view: View, f: object) -> View:
+    g = f  # a function of a tensor
+    return View(
+        g(view.logits),  # type: ignore[operator]
+        [Hidden(g(h.pre), g(h.post), g(h.dropped)) for h in view.hidden],  # type: ignore[operator]
+        view.graph,
+        view.nodes,
+    )
+
+
+def every_method() -> list[str]:
+    return sorted(METHODS)

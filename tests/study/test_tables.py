@@ -1,0 +1,93 @@
+"""Tables come from files alone, and the README's is the one that the committed results give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from graphstill.errors import ConfigError, DataError
+from graphstill.report.tables import BEGIN, END, read_results, replaced, results_rows, results_table, update
+from graphstill.study.statistics import paired
+
+ROOT = Path(__file__).parents[2]
+SEEDS = list(range(6))
+ALONE = [0.80, 0.81, 0.79, 0.80, 0.82, 0.80]
+
+
+def comparison(name: str, gain: list[float], peers: int = 1) -> dict[str, object]:
+    """What `graphstill distill` writes, as far as a table reads it."""
+    ours = [a + g for a, g in zip(ALONE, gain, strict=True)]
+
+    def part(values: list[float]) -> dict[str, object]:
+        return {"models": [{"name": "gcn", "hidden": 16}], "parameters": 23063, "test": {"mean": values}}
+
+    return {
+        "name": name,
+        "metric": "accuracy",
+        "protocol": {"dataset": "cora", "split": "public", "setting": "transductive"},
+        "seeds": SEEDS,
+        "peers": peers,
+        "recipe": {"method": [{"name": "kd", "weight": 1.0}, {"name": "lsp", "weight": 100.0}]},
+        "teacher": None,
+        "baseline": part(ALONE),
+        "student": part(ours),
+        "comparison": {"mean": paired(ours, ALONE).as_dict()},
+    }
+
+
+GOOD = comparison("b-good", [0.010, 0.012, 0.014, 0.010, 0.011, 0.013])
+NONE = comparison("a-none", [0.01, -0.01, 0.02, -0.02, 0.005, -0.004], peers=4)
+
+
+def test_a_row_says_what_was_compared() -> None:
+    (row,) = results_rows([GOOD])
+    assert row == {
+        "data": "cora, public, transductive",
+        "student": "gcn-16 (23,063)",
+        "method": "kd + 100 lsp",
+        "teacher": "–",
+        "alone": "80.33 ± 1.03",
+        "distilled": "81.50 ± 0.98",
+        "difference [95 % interval]": "+1.17 [+1.00, +1.34]",
+        "p (Holm)": "<0.001",
+    }
+    assert results_rows([NONE])[0]["student"].endswith(" x 4")
+
+
+def test_p_values_are_corrected_over_the_table() -> None:
+    alone = results_rows([NONE])[0]["p (Holm)"]
+    twice = [row["p (Holm)"] for row in results_rows([NONE, NONE])]
+    assert twice == [f"{min(1, 2 * paired(NONE['student']['test']['mean'], ALONE).p):.3f}"] * 2  # type: ignore[index]
+    assert twice[0] != alone
+
+
+def test_results_are_found_wherever_a_run_leaves_them(tmp_path: Path) -> None:
+    (tmp_path / "run-1").mkdir()
+    (tmp_path / "run-1" / "comparison.json").write_text(json.dumps(GOOD))
+    (tmp_path / "lines.jsonl").write_text(json.dumps(NONE) + "\n\n")
+    (tmp_path / "speed.json").write_text(json.dumps([{"seconds": 1}]))
+    assert [result["name"] for result in read_results(tmp_path)] == ["a-none", "b-good"]
+    (tmp_path / "broken.json").write_text("{")
+    with pytest.raises(DataError, match=r"not JSON.*broken\.json"):
+        read_results(tmp_path)
+    with pytest.raises(DataError, match="no result"):
+        read_results(tmp_path / "nowhere")
+
+
+def test_update_replaces_what_is_between_the_markers_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    table = results_table([GOOD, NONE])
+    assert update(file, table)
+    assert not update(file, table)
+    assert file.read_text() == f"before\n{BEGIN}\n{table}\n{END}\nafter\n"
+    for text in ("no markers", f"{BEGIN} only", f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"):
+        with pytest.raises(ConfigError, match="not one pair of markers"):
+            replaced(text, table)
+
+
+def test_the_readme_holds_the_table_of_the_committed_results() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert replaced(readme, results_table(read_results(ROOT / "benchmarks" / "results")), "README.md") == readme
