@@ -86,7 +86,9 @@ def test_zero_where_equal_and_no_edge_order() -> None:
     assert local_structure_kl(graph, s, s).abs().max() < 1e-12
     shuffled = Adjacency.from_edge_index(graph.edge_index()[:, torch.randperm(graph.num_edges)], graph.num_nodes)
     one = local_structure_kl(graph, edge_similarity(graph, features(2), "rbf"), edge_similarity(graph, h, "rbf"))
-    two = local_structure_kl(shuffled, edge_similarity(shuffled, features(2), "rbf"), edge_similarity(shuffled, h, "rbf"))
+    two = local_structure_kl(
+        shuffled, edge_similarity(shuffled, features(2), "rbf"), edge_similarity(shuffled, h, "rbf")
+    )
     torch.testing.assert_close(one, two)
 
 

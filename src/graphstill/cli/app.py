@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from typing import Any
 
-import click
 import typer
 
 from graphstill.cli import demo, distill, doctor, listing, report, show, train
-from graphstill.cli.output import EXIT, Interrupted, fail
+from graphstill.cli.output import EXIT, fail
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
 
 HELP = """Knowledge distillation of graph neural networks.
@@ -18,6 +18,9 @@ HELP = """Knowledge distillation of graph neural networks.
 Exit codes: 0 done; 1 the run failed; 2 the command line or the recipe is wrong; 3 the data is missing or bad;
 130 interrupted (what was done is kept, the message says how to go on).
 """
+
+# Newer typer carries its own copy of click: what it raises is found through the names that every version exports.
+ClickException: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="graphstill",
@@ -48,16 +51,20 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # `graphstill list methods | head`: nobody reads on, which is no error of ours
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT["ok"]
-    except (Interrupted, KeyboardInterrupt, click.Abort) as error:
+    except (KeyboardInterrupt, typer.Abort) as error:
         return fail("Interrupted", str(error) or "interrupted", EXIT["interrupted"], json)
-    except click.ClickException as error:
-        usage = f" See `{error.ctx.command_path} --help`." if isinstance(error, click.UsageError) and error.ctx else ""
-        return fail("UsageError", error.format_message() + usage, EXIT["usage"], json)
+    except ClickException as error:
+        return fail("UsageError", _usage(error), EXIT["usage"], json)
     except Exception as error:  # noqa: BLE001 - the outermost frame: reported, never swallowed
         if debug or not isinstance(error, GraphstillError | OSError):
             traceback.print_exc()  # a bug of ours is shown in full
         return fail(type(error).__name__, str(error), exit_code(error), json)
     return code if isinstance(code, int) else EXIT["ok"]
+
+
+def _usage(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return error.format_message() + (f" See `{context.command_path} --help`." if context is not None else "")
 
 
 def exit_code(error: Exception) -> int:

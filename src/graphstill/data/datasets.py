@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from graphstill.data import sources
 from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
@@ -203,11 +205,19 @@ def _download_root(root: Path | None) -> Path:
 
 
 def _is_node_task(path: Path) -> bool:
-    """By the names of its arrays, and by whether graphs have a split rather than labels; nothing is unpacked."""
+    """By names of arrays, and by whether labels are those of graphs; nothing is unpacked but headers."""
     try:
         with zipfile.ZipFile(path) as archive:
             arrays = {Path(member).stem for member in archive.namelist()}
-    except (OSError, zipfile.BadZipFile):
+            if not {"edge_index", "y"} <= arrays or not ("x" in arrays or set(CSR_PARTS) <= arrays):
+                return False
+            return "graph_ptr" not in arrays or _length(archive, "y") != _length(archive, "graph_ptr") - 1
+    except (OSError, ValueError, zipfile.BadZipFile):
         return False
-    features = "x" in arrays or set(CSR_PARTS) <= arrays
-    return features and {"edge_index", "y"} <= arrays and ("graph_ptr" not in arrays or "split" in arrays)
+
+
+def _length(archive: zipfile.ZipFile, name: str) -> int:
+    with archive.open(f"{name}.npy") as member:
+        np.lib.format.read_magic(member)
+        shape, _, _ = np.lib.format.read_array_header_1_0(member)
+    return int(shape[0]) if shape else 0

@@ -1,4 +1,4 @@
-"""PyG's own datasets, with their download, as arrays. PyG takes seconds to import: each function does it when called."""
+"""PyG's own datasets, with their download, as arrays. PyG takes seconds to import: only when called."""
 
 from __future__ import annotations
 

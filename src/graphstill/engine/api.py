@@ -131,9 +131,7 @@ def _train(
 ) -> Run:
     started, run_seeds = time.perf_counter(), recipe["seeds"]
     separate = len(models) > 1 and updates == "alternating"
-    group = Group(
-        models, task.in_features, task.num_outputs, run_seeds, separate, task.y.device, training.execution
-    )
+    group = Group(models, task.in_features, task.num_outputs, run_seeds, separate, task.y.device, training.execution)
     known = _knowledge(teacher, task, method, len(run_seeds))
     batch = task.training_batches(0)[0]
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
@@ -163,7 +161,9 @@ def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None)
         return [model] * count
     models = list(model)
     if not models or not all(isinstance(m, Model) for m in models):
-        raise ConfigError(f"model is {model!r}: give a model such as models.GCN(hidden=16), a module, or a list of models")
+        raise ConfigError(
+            f"model is {model!r}: give a model such as models.GCN(hidden=16), a module, or a list of models"
+        )
     if peers not in (None, len(models)):
         raise ConfigError(f"peers is {peers}, but {len(models)} models are given: leave `peers` out")
     return models
@@ -224,7 +224,7 @@ def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
     if resume and (folder / "checkpoint.safetensors").is_file():
         loop.load(folder)
     else:
-        (folder / "metrics.jsonl").unlink(missing_ok=True)
+        (folder / "metrics.jsonl").write_text("")
 
 
 @torch.no_grad()

@@ -95,7 +95,7 @@ class Group:
         return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers)
 
     def _merge(self, parts: Sequence[Output]) -> Output:
-        return parts[0] if len(parts) == 1 else stack_outputs(parts, self.peers)
+        return parts[0] if len(parts) == 1 else stack_outputs(parts)
 
     def member(self, index: int) -> tuple[Block, int]:
         """The block that holds a member, and the member's place in it."""

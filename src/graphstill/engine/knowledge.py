@@ -46,9 +46,7 @@ class Knowledge:
 
 
 @torch.no_grad()
-def of_cohort(
-    cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any]
-) -> Knowledge:
+def of_cohort(cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any]) -> Knowledge:
     """The table of a trained cohort: evaluation outputs on the training graph."""
     batches = list(task.training_batches(0))
     outputs: list[Output] = [cohort(b.x, b.graph) for b in batches]

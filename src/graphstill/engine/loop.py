@@ -158,7 +158,11 @@ class Loop:
         value = float(total.detach())
         if value - value == 0:
             return
-        bad = [f"{k} (member {int((~torch.isfinite(v)).nonzero()[0, 0])})" for k, v in named.items() if not v.isfinite().all()]
+        bad = [
+            f"{k} (member {int((~torch.isfinite(v)).nonzero()[0, 0])})"
+            for k, v in named.items()
+            if not v.isfinite().all()
+        ]
         raise MethodError(
             f"the loss is not finite in epoch {self.epoch + 1}: {', '.join(bad) or 'their sum'}. Lower the learning "
             f"rate or the term's weight; the last checkpoint, if there is one, is from before"

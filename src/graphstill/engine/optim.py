@@ -58,7 +58,9 @@ class MemberAdam:
             raise ConfigError(f"{len(values)} values for {self.runs} runs (lr or weight_decay): give one for each seed")
         column = torch.tensor(values, dtype=p.dtype, device=p.device).repeat_interleave(self.peers)
         if p.shape[0] != column.shape[0]:
-            raise ConfigError("a learning rate or weight decay for each run needs a network of the zoo, not a foreign one")
+            raise ConfigError(
+                "a learning rate or weight decay for each run needs a network of the zoo, not a foreign one"
+            )
         return column.view(-1, *[1] * (p.dim() - 1))
 
     def reset(self) -> None:

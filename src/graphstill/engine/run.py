@@ -143,7 +143,9 @@ class Run:
             result = json.loads(path.read_text("utf-8"))
         except FileNotFoundError as error:
             state = "holds an unfinished run" if (directory / "checkpoint.safetensors").is_file() else "holds no run"
-            raise CheckpointError(f"{directory} {state}: no result.json; finish it with resume, or check the path") from error
+            raise CheckpointError(
+                f"{directory} {state}: no result.json; finish it with resume, or check the path"
+            ) from error
         except json.JSONDecodeError as error:
             raise CheckpointError(f"{path} is broken ({error}): restore it from a copy or run again") from error
         tensors, meta = checkpoint.read(directory / "weights.safetensors", device)

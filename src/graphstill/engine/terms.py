@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphstill.data import Batch, NodeTask
 from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.optim import MemberAdam
 from graphstill.engine.seeds import PARTS, member_seeds
 from graphstill.engine.training import Training
 from graphstill.errors import MethodError
-from graphstill.data import Batch, NodeTask
 from graphstill.methods import Composite, Method, Parts, Peers, Spec, Step, View
 
 

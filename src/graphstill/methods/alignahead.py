@@ -24,14 +24,17 @@ def cross_layer_structure(s: View, t: Peers, kernel: Kernel, bandwidth: Bandwidt
     """Σ_l KL(LS of the peer's source layer ‖ LS of layer l), mean over the other peers; -> [M]."""
     layers = len(s.hidden)
     if layers == 0:
-        raise MethodError("alignahead aligns hidden layers, but the students have none: use a network with at least two")
+        raise MethodError(
+            "alignahead aligns hidden layers, but the students have none: use a network with at least two"
+        )
     student = [edge_similarity(s.graph, h.pre, kernel, bandwidth) for h in s.hidden]
     # The peers' view holds the same values without gradient, so their similarities are these, detached.
     target = [x.detach() for x in student]
 
     def from_peer(other: Callable[[Tensor], Tensor]) -> Tensor:
         kl = [
-            local_structure_kl(s.graph, other(target[source_layer(i, layers, shift)]), student[i]) for i in range(layers)
+            local_structure_kl(s.graph, other(target[source_layer(i, layers, shift)]), student[i])
+            for i in range(layers)
         ]
         total = kl[0]
         for term in kl[1:]:
@@ -84,5 +87,5 @@ class Alignahead(Method):
     def released(cls) -> Alignahead:
         return cls(shift=-1, kernel="laplace", bandwidth=100.0)
 
-    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         return {"structure": cross_layer_structure(s, peers(t), self.kernel, self.bandwidth, self.shift)}

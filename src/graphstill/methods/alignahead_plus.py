@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-
 from torch import Tensor, nn
 
 from graphstill.errors import MethodError
@@ -27,7 +26,8 @@ class AlignaheadPlus(Method):
     Computing and Applications, 2023 (arXiv 2210.13743). For hidden layers l = 1..L:
 
         L_k = CE(z_k, y) + auxiliary · Σ_{l<L} CE(C_k^{(l)}(h_k^{(l)}), y)
-              + mean_{j≠k} [ structure · Σ_l KL(LS_j^{(l+1)} ‖ LS_k^{(l)}) + feature · Σ_{l<L} mean (h_k^{(l)} − h_j^{(l+1)})² ]
+              + mean_{j≠k} [ structure · Σ_l KL(LS_j^{(l+1)} ‖ LS_k^{(l)})
+                             + feature · Σ_{l<L} mean (h_k^{(l)} − h_j^{(l+1)})² ]
 
     Args:
         structure, feature, auxiliary: weights of the three terms.
@@ -80,7 +80,9 @@ class AlignaheadPlus(Method):
         if len(s.hidden) < 2:
             return named
         if self.feature > 0:
-            mapped = [modules[f"adapter{i}"](h.pre) if f"adapter{i}" in modules else h.pre for i, h in enumerate(s.hidden)]
+            mapped = [
+                modules[f"adapter{i}"](h.pre) if f"adapter{i}" in modules else h.pre for i, h in enumerate(s.hidden)
+            ]
             named["feature"] = self.feature * _next_layer_distance(mapped, group)
         if self.auxiliary > 0:
             y = step.y.index_select(0, step.train_rows)

@@ -21,5 +21,5 @@ class Independent(Method):
 
     needs = Needs()
 
-    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         return {}

@@ -47,7 +47,7 @@ class KD(Method):
         if not 0 <= self.alpha <= 1:
             one_of(self, ("a number from 0 to 1",), alpha=self.alpha)
 
-    def supervision(self, progress: float) -> float:  # noqa: ARG002
+    def supervision(self, progress: float) -> float:
         return 1.0 - self.alpha
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:

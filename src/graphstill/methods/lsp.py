@@ -66,7 +66,7 @@ class LSP(Method):
     def ramp(self, progress: float) -> float:
         return 1.0 if progress < self.last_epoch else 0.0
 
-    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         t = teacher(t)
         graph = s.graph.with_self_loops() if self.self_loops else s.graph
         student = edge_similarity(graph, s.layer(self.layer).pre, self.kernel, self.bandwidth)

@@ -39,7 +39,7 @@ class Spec:
     outputs: int
     multi_label: bool
     student: Output
-    teacher: Output | None
+    teacher: View | None
     architecture: str
     num_nodes: int
     device: torch.device
@@ -104,7 +104,7 @@ class Method(ABC):
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
 
-    def build(self, spec: Spec) -> Parts:  # noqa: ARG002 - most methods bring nothing along
+    def build(self, spec: Spec) -> Parts:
         """Modules and state of a run; called once, before the first step. Raises MethodError where shapes don't fit."""
         return Parts()
 
@@ -119,11 +119,11 @@ class Method(ABC):
     def after_step(self, s: View, t: View | None, step: Step) -> None:
         """Update `step.parts.state` (banks, running statistics) after a student step, without gradient."""
 
-    def supervision(self, progress: float) -> float:  # noqa: ARG002
+    def supervision(self, progress: float) -> float:
         """Factor on the supervised loss, `progress` in [0, 1) through the distillation phase."""
         return 1.0
 
-    def ramp(self, progress: float) -> float:  # noqa: ARG002
+    def ramp(self, progress: float) -> float:
         """Factor on this method's own terms."""
         return 1.0
 

@@ -81,7 +81,7 @@ def map_hidden(hidden: Hidden, f: Callable[[Tensor], Tensor]) -> Hidden:
     return Hidden(pre, post, dropped)
 
 
-def stack_outputs(outputs: Sequence[Output], peers: int, who: str = "peers") -> Output:
+def stack_outputs(outputs: Sequence[Output], who: str = "peers") -> Output:
     """Outputs of one cohort a peer, each [R, ...], as one with members in the order run · peers + peer.
 
     Hidden layers are stacked where all peers have that layer at the same width; where depth or width differ, only the

@@ -10,6 +10,10 @@ from graphstill.nn.layers import Features, MemberModule, multiply
 from graphstill.nn.views import View
 from graphstill.ops import Noise, attend
 
+# Up to this width the scores of all heads are one product with block-diagonal attention vectors, mostly zeros (2,708
+# nodes, 8 heads of 8, forward and backward: 0.41 against 0.86 ms); above it the zeros cost more than they save.
+ONE_PRODUCT_UP_TO = 128
+
 
 class GATConv(MemberModule):
     """Attention over each node's sources (Velickovic et al. 2018): heads side by side, or averaged.
@@ -30,12 +34,11 @@ class GATConv(MemberModule):
         heads: int,
         concat: bool = True,
         residual: bool = False,
-        attention_dropout: float = 0.0,
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
         self.heads, self.width, self.concat, self.residual = heads, width, concat, residual
-        self.attention_dropout, self.negative_slope = attention_dropout, negative_slope
+        self.negative_slope = negative_slope
         self.outputs = width * heads if concat else width
         self.widths = [heads * width, self.outputs] if residual else [heads * width]
         self.weight = nn.Parameter(torch.empty(members, inputs, sum(self.widths)))
@@ -51,24 +54,29 @@ class GATConv(MemberModule):
         fill_(self.bias[i], 0.0)
 
     def forward(
-        self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0, attention_p: float | None = None
+        self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0, attention_p: float = 0.0
     ) -> Tensor:
-        """``attention_p`` replaces the layer's ``attention_dropout`` for this pass."""
+        """``p`` is dropout on the features, ``attention_p`` on the attention weights."""
         product = multiply(x, self.weight, noise, p)
         skip = None
         if self.residual:
             product, skip = product.split(self.widths, dim=-1)
         value = product.unflatten(-1, (self.heads, self.width)).contiguous()
         source, target = self._scores(value)
-        out = self._attend(
-            view, source, target, value, noise, self.attention_dropout if attention_p is None else attention_p
-        )
+        out = self._attend(view, source, target, value, noise, attention_p)
         out = out.flatten(-2) if self.concat else out.mean(dim=-2)
         if skip is not None:
             out = out + skip
         return out + self.bias.unsqueeze(1)
 
     def _scores(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """``<value, attention vector>`` of each head, for the edge's two ends: ``[members, nodes, heads]``."""
+        if self.heads * self.width <= ONE_PRODUCT_UP_TO:
+            both = torch.stack([self.att_source, self.att_target], dim=-1).unsqueeze(-1)
+            blocks = both * torch.eye(self.heads, dtype=value.dtype, device=value.device)[:, None, None, :]
+            scores = torch.bmm(value.flatten(-2), blocks.flatten(1, 2).flatten(-2))
+            source, target = scores.split(self.heads, dim=-1)
+            return source, target
         source = (value * self.att_source.unsqueeze(1)).sum(-1)
         target = (value * self.att_target.unsqueeze(1)).sum(-1)
         return source, target
@@ -79,16 +87,9 @@ class GATConv(MemberModule):
         if view.kept is None:
             return attend(view.graph, source, target, value, self.negative_slope, noise, p)
         # DropEdge leaves every member a graph of its own.
-        parts = [
-            attend(
-                graph,
-                source[i : i + 1],
-                target[i : i + 1],
-                value[i : i + 1],
-                self.negative_slope,
-                noise and noise.member(i),
-                p,
-            )
-            for i, graph in enumerate(view.thinned())
-        ]
+        parts = []
+        for i, graph in enumerate(view.thinned(view.kept)):
+            one = slice(i, i + 1)
+            own = None if noise is None else noise.member(i)
+            parts.append(attend(graph, source[one], target[one], value[one], self.negative_slope, own, p))
         return torch.cat(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,6 @@ from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 if TYPE_CHECKING:
     from graphstill.nn.model import Model
-
-Execution = Literal["auto", "stacked", "looped"]
 
 
 class Cohort(nn.Module, ABC):
@@ -56,10 +54,6 @@ class Cohort(nn.Module, ABC):
         Raises:
             DataError: features of the wrong shape or precision for this cohort or this graph.
         """
-
-    @abstractmethod
-    def reset_parameters(self) -> None:
-        """Every member's initial weights again, from its seed."""
 
     @abstractmethod
     def member(self, i: int) -> nn.Module:

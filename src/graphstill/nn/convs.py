@@ -39,7 +39,7 @@ class GCNConv(MemberModule):
             out = view.aggregate(multiply(x, self.weight, noise, p))
         else:
             out = multiply(view.aggregate(drop(x, noise, p)), self.weight)
-        return out + self.bias.unsqueeze(1)
+        return out.add_(self.bias.unsqueeze(1))
 
 
 class SAGEConv(MemberModule):
@@ -66,10 +66,10 @@ class SAGEConv(MemberModule):
         bias = self.bias.unsqueeze(1)
         if isinstance(x, SparseFeatures) or self.outputs <= self.weight.size(1):
             neighbours, own = multiply(x, self.weight, noise, p).split(self.outputs, dim=-1)
-            return view.aggregate(neighbours.contiguous()) + own + bias
+            return view.aggregate(neighbours).add_(own).add_(bias)
         x = drop(x, noise, p)
         neighbours, own = self.weight.split(self.outputs, dim=-1)
-        return multiply(view.aggregate(x), neighbours) + multiply(x, own) + bias
+        return multiply(view.aggregate(x), neighbours).add_(multiply(x, own)).add_(bias)
 
 
 class GINConv(MemberModule):
@@ -94,7 +94,6 @@ class GINConv(MemberModule):
         inputs, width = self.first.weight.shape[1:]
         if isinstance(x, SparseFeatures) or width <= inputs:
             product = multiply(x, self.first.weight, noise, p)
-            assert self.first.bias is not None
             out = view.aggregate(product) + product + self.first.bias.unsqueeze(1)
         else:
             x = drop(x, noise, p)

@@ -42,11 +42,12 @@ def foreign(factory: Callable[[], nn.Module] | nn.Module, taps: Sequence[str] = 
 def wrap(
     modules: nn.Module | Sequence[nn.Module], inputs: int, outputs: int, taps: Sequence[str] = ()
 ) -> ForeignCohort:
-    """A cohort around modules as they are, trained weights included: a teacher, for instance. Nothing is copied."""
+    """A cohort around copies of modules as they are, trained weights included: a teacher, for instance."""
     modules = [modules] if isinstance(modules, nn.Module) else list(modules)
     if not modules:
         raise ConfigError("no module, in graphstill.nn.wrap: give at least one")
-    return ForeignCohort(ForeignModel(modules[0], tuple(taps)), inputs, outputs, range(len(modules)), modules)
+    copies = [copy.deepcopy(module) for module in modules]
+    return ForeignCohort(ForeignModel(modules[0], tuple(taps)), inputs, outputs, range(len(modules)), copies)
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class ForeignModel(Model):
         if isinstance(self.factory, nn.Module) and len(seeds) > 1 and not _resettable(self.factory):
             raise ConfigError(
                 f"{type(self.factory).__name__} has weights that no reset_parameters() initialises, "
-                f"and {len(seeds)} members are asked for, in graphstill.nn.foreign: give a function that makes a new module instead of a module"
+                f"and {len(seeds)} members are asked for, in graphstill.nn.foreign: "
+                "give a function that makes a new module instead of a module"
             )
         cohort = ForeignCohort(self, inputs, outputs, seeds, [self._make(seed) for seed in seeds])
         for module, seed in zip(cohort.networks, cohort.seeds, strict=True):
@@ -170,9 +172,6 @@ class ForeignCohort(Cohort):
             raise ConfigError(f"{what} is {type(result).__name__}, in {self.spec}: it must be a tensor {wanted}")
         if result.dim() != 2 or len(result) != len(x) or (width is not None and result.size(1) != width):
             raise ConfigError(f"{what} has shape {list(result.shape)}, in {self.spec}: it must be {wanted}")
-
-    def reset_parameters(self) -> None:
-        """Nothing to do: the modules were initialised where they were made."""
 
     def member(self, i: int) -> nn.Module:
         """A copy of the module where it takes ``(x, edge_index)``, else of it in an adapter that does."""

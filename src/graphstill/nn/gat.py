@@ -79,7 +79,7 @@ class GATCohort(StackedCohort):
         for layer in range(spec.layers):
             last = layer == spec.layers - 1
             shape = (outputs, spec.out_heads) if last else (spec.hidden, spec.heads)
-            convs.append(GATConv(self.members, width, *shape, not last, spec.residual, spec.attention_dropout))
+            convs.append(GATConv(self.members, width, *shape, not last, spec.residual))
             width = convs[-1].outputs
         self.convs: Layers[GATConv] = Layers(convs)
 
@@ -90,5 +90,5 @@ class GATCohort(StackedCohort):
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:
-        convs = [gat_conv(conv, self._index(i)) for conv in self.convs]
+        convs = [gat_conv(conv, self._index(i), self.spec.attention_dropout) for conv in self.convs]
         return PyGStack(convs, ACTIVATIONS[self.spec.activation], self.spec.dropout)

@@ -1,4 +1,5 @@
 """What networks are made of: products with stacked weights, dropout, batch normalisation, the loop over layers."""
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -16,8 +17,7 @@ from graphstill.ops import Noise, SparseFeatures
 
 Features = SparseFeatures | Tensor
 
-# A weight layer as the loop over layers calls it, step(x, noise=..., p=...): dropout p on its input, the layer, no
-# activation.
+# A weight layer as the loop over layers calls it, step(x, noise=..., p=...): dropout p on its input, then the layer.
 Step = Callable[..., Tensor]
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -33,6 +33,15 @@ class MemberModule(nn.Module):
     @abstractmethod
     def reset_member(self, i: int, generator: torch.Generator) -> None:
         """Draw member ``i``'s initial weights, always in the same order."""
+
+
+def initialise(module: nn.Module, seeds: Sequence[int]) -> None:
+    """Draw every member's initial weights from its own seed, in the order in which the parts were registered."""
+    parts = [part for part in module.modules() if isinstance(part, MemberModule)]
+    for i, seed in enumerate(seeds):
+        generator = torch.Generator().manual_seed(seed)
+        for part in parts:
+            part.reset_member(i, generator)
 
 
 class Layers(nn.ModuleList, Generic[Layer]):
@@ -70,23 +79,20 @@ class Linear(MemberModule):
     """``x W + b`` for each member, initialised as torch and PyG do.
 
     Shapes:
-        x: as for :func:`multiply`; returns ``[members, nodes, outputs]``. ``weight`` is ``[members, inputs,
-        outputs]`` (the transpose of torch's), ``bias`` is ``[members, outputs]``.
+        x: as for :func:`multiply`; returns ``[members, nodes, outputs]``. ``weight`` is ``[members, inputs, outputs]``
+        (the transpose of torch's), ``bias`` is ``[members, outputs]``.
     """
 
-    def __init__(self, members: int, inputs: int, outputs: int, bias: bool = True) -> None:
+    def __init__(self, members: int, inputs: int, outputs: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(members, inputs, outputs))
-        self.bias = nn.Parameter(torch.empty(members, outputs)) if bias else None
+        self.bias = nn.Parameter(torch.empty(members, outputs))
 
     def reset_member(self, i: int, generator: torch.Generator) -> None:
         fan_in_(self.weight[i], self.weight.size(1), generator)
-        if self.bias is not None:
-            fan_in_(self.bias[i], self.weight.size(1), generator)
+        fan_in_(self.bias[i], self.weight.size(1), generator)
 
     def forward(self, x: Features, noise: Noise | None = None, p: float = 0.0) -> Tensor:
-        if self.bias is None:
-            return multiply(x, self.weight, noise, p)
         if isinstance(x, Tensor) and x.dim() == 3:
             return torch.baddbmm(self.bias.unsqueeze(1), drop(x, noise, p), self.weight)
         return multiply(x, self.weight, noise, p) + self.bias.unsqueeze(1)
@@ -114,8 +120,7 @@ class BatchNorm(MemberModule):
             fill_(tensor[i], value)
 
     def forward(self, x: Tensor, training: bool) -> Tensor:
-        # Member by member: torch's fused kernel wants the width in axis 1, which the stacked layout would have to
-        # copy to.
+        # Member by member: torch's fused kernel wants the width in axis 1, where the stacked layout has the nodes.
         parts = zip(x, self.running_mean, self.running_var, self.weight, self.bias, strict=True)
         return torch.stack([F.batch_norm(*part, training=training) for part in parts])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.nn.layers import initialise
 
 if TYPE_CHECKING:
     from graphstill.nn.cohort import Cohort
@@ -43,7 +44,7 @@ class Model(ABC):
         """
         self.check_build(inputs, outputs, seeds)
         cohort = self.allocate(inputs, outputs, seeds)
-        cohort.reset_parameters()
+        initialise(cohort, cohort.seeds)
         return cohort
 
     def parameters_count(self, inputs: int, outputs: int) -> int:

@@ -64,9 +64,7 @@ class PyGGCNII(nn.Module):
 def linear(layer: Linear, i: int) -> nn.Linear:
     """``torch.nn.Linear``."""
     inputs, outputs = layer.weight.shape[1:]
-    return _filled(
-        nn.Linear(inputs, outputs, bias=layer.bias is not None), weight=layer.weight[i].t(), bias=_at(layer.bias, i)
-    )
+    return _filled(nn.Linear(inputs, outputs), weight=layer.weight[i].t(), bias=layer.bias[i])
 
 
 def batch_norm(layer: BatchNorm, i: int) -> nn.BatchNorm1d:
@@ -93,7 +91,7 @@ def sage_conv(layer: SAGEConv, i: int) -> nn.Module:
     return _filled(conv, **{"lin_l.weight": neighbours.t(), "lin_l.bias": layer.bias[i], "lin_r.weight": own.t()})
 
 
-def gat_conv(layer: GATConv, i: int) -> nn.Module:
+def gat_conv(layer: GATConv, i: int, dropout: float) -> nn.Module:
     """PyG's ``GATConv``."""
     from torch_geometric.nn import GATConv as Conv
 
@@ -103,7 +101,7 @@ def gat_conv(layer: GATConv, i: int) -> nn.Module:
         layer.heads,
         layer.concat,
         negative_slope=layer.negative_slope,
-        dropout=layer.attention_dropout,
+        dropout=dropout,
         residual=layer.residual,
     )
     products = zip(["lin.weight", "res.weight"], layer.weight[i].split(layer.widths, dim=-1), strict=False)
@@ -117,7 +115,10 @@ def gin_conv(layer: GINConv, i: int) -> nn.Module:
     from torch_geometric.nn import GINConv as Conv
 
     norm = [] if layer.norm is None else [batch_norm(layer.norm, i)]
-    return Conv(nn.Sequential(linear(layer.first, i), *norm, nn.ReLU(), linear(layer.second, i)))
+    # Put in afterwards: the constructor initialises what it is given.
+    conv = Conv(nn.Sequential())
+    conv.nn = nn.Sequential(linear(layer.first, i), *norm, nn.ReLU(), linear(layer.second, i))
+    return conv
 
 
 def gcn2_conv(layer: GCN2Conv, i: int) -> nn.Module:
@@ -135,7 +136,7 @@ def sg_conv(layer: Linear, i: int, hops: int) -> nn.Module:
     from torch_geometric.nn import SGConv as Conv
 
     conv = Conv(*layer.weight.shape[1:], K=hops)
-    return _filled(conv, **{"lin.weight": layer.weight[i].t(), "lin.bias": _at(layer.bias, i)})
+    return _filled(conv, **{"lin.weight": layer.weight[i].t(), "lin.bias": layer.bias[i]})
 
 
 def appnp(hops: int, alpha: float) -> nn.Module:
@@ -146,15 +147,10 @@ def appnp(hops: int, alpha: float) -> nn.Module:
     return propagate
 
 
-def _at(tensor: Tensor | None, i: int) -> Tensor | None:
-    return None if tensor is None else tensor[i]
-
-
-def _filled(module: Part, **weights: Tensor | None) -> Part:
+def _filled(module: Part, **weights: Tensor) -> Part:
     """``module`` in the precision and on the device of the weights, holding copies of all of them."""
-    state = {name: weight for name, weight in weights.items() if weight is not None}
-    module.to(next(iter(state.values())))
+    module.to(next(iter(weights.values())))
     with torch.no_grad():
         for name, parameter in module.named_parameters():
-            parameter.copy_(state[name])
+            parameter.copy_(weights[name])
     return module

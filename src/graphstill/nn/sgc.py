@@ -58,7 +58,6 @@ class SGCCohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         p, view = self._rate(self.spec.dropout), gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
         weight, bias = self.linear.weight, self.linear.bias
-        assert bias is not None
         if isinstance(x, SparseFeatures) or self.outputs <= self.inputs:
             logits = self._propagate(multiply(x, weight, noise, p), view)
         else:

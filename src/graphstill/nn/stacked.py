@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError, DataError
-from graphstill.nn.cohort import Cohort, Execution, check_state, first_parameter, snapshot
+from graphstill.nn.cohort import Cohort, check_state, first_parameter, snapshot
 from graphstill.nn.execution import EXECUTIONS, looped, loops
-from graphstill.nn.layers import MemberModule
 from graphstill.nn.member import Member
 from graphstill.nn.output import Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures
@@ -33,23 +33,28 @@ class StackedCohort(Cohort):
 
     def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__(spec, inputs, outputs, seeds)
-        self._execution: Execution = "auto"
+        self._execution = "auto"
 
     @property
-    def execution(self) -> Execution:
+    def execution(self) -> str:
         return self._execution
 
     @execution.setter
-    def execution(self, value: Execution) -> None:
+    def execution(self, value: str) -> None:
         if value not in EXECUTIONS:
             raise ConfigError(f"execution={value!r} of {self.spec}: give one of {', '.join(EXECUTIONS)}")
         self._execution = value
+
+    @cached_property
+    def widest(self) -> int:
+        """The width of the widest product in the network."""
+        return max(parameter.size(-1) for parameter in self.parameters())
 
     @abstractmethod
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         """The forward pass on checked input.
 
-        How many members run is the size of the parameters, not ``self.members``: one at a time where they are looped over.
+        How many members run is the size of the parameters, not ``self.members``: one where they are looped over.
         """
 
     def forward(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None = None) -> Output:
@@ -58,13 +63,6 @@ class StackedCohort(Cohort):
         if len(weight) > 1 and loops(self, graph):
             return looped(self, x, graph, noise)
         return self.network(x, graph, noise)
-
-    def reset_parameters(self) -> None:
-        parts = [module for module in self.modules() if isinstance(module, MemberModule)]
-        for i, seed in enumerate(self.seeds):
-            generator = torch.Generator().manual_seed(seed)
-            for part in parts:
-                part.reset_member(i, generator)
 
     def member(self, i: int) -> Member:
         return Member(self.select([i]))

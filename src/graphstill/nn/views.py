@@ -30,12 +30,10 @@ class View:
         """Weighted sum over each node's sources. ``x``: ``[members, nodes, width]`` or shared ``[nodes, width]``."""
         return spmm(self.graph, self.values, x)
 
-    def thinned(self) -> list[Adjacency]:
-        """The graph of each member, without the edges that it lost. Only where ``kept`` is known."""
-        if self.kept is None:
-            return [self.graph]
+    def thinned(self, kept: Tensor) -> list[Adjacency]:
+        """The graph of each member with the edges that it keeps only."""
         edges, nodes = self.graph.edge_index(), self.graph.num_nodes
-        return [Adjacency.from_edge_index(edges[:, row], nodes) for row in self.kept]
+        return [Adjacency.from_edge_index(edges[:, row], nodes) for row in kept]
 
 
 def gcn_view(graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0) -> View:

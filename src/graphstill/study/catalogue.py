@@ -17,7 +17,7 @@ KINDS: tuple[Kind, ...] = ("methods", "models", "datasets")
 def catalogue(kind: Kind) -> list[dict[str, Any]]:
     """Name and one line of each method, model or data set. Raises ConfigError for another kind."""
     if kind not in KINDS:
-        raise ConfigError(f"nothing to list called {kind!r}, in `list`: {nearest(kind, KINDS)}.")
+        raise ConfigError(f"nothing to list called {kind!r}, in `list`: {nearest(kind, KINDS)}")
     if kind == "datasets":
         from graphstill.data import datasets
 
@@ -47,7 +47,7 @@ def describe(name: str) -> dict[str, Any]:
         if prefix in ("", kind) and rest in known:
             return _describe(kind, rest)
     everything = [row["name"] for kind in KINDS for row in catalogue(kind)]
-    raise ConfigError(f"no method, model, data set or recipe file is called {name!r}: {nearest(rest, everything)}.")
+    raise ConfigError(f"no method, model, data set or recipe file is called {name!r}: {nearest(rest, everything)}")
 
 
 def _describe(kind: Kind, name: str) -> dict[str, Any]:

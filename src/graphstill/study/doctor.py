@@ -97,8 +97,8 @@ def _self_test() -> Finding:
     y = np.arange(60) % 2
     edges = np.array([(a, b) for a in range(60) for b in range(60) if a != b and y[a] == y[b] and rng.random() < 0.2]).T
     x = (rng.normal(size=(60, 8)) + y[:, None]).astype("float32")
-    parts = {"train": np.arange(20), "val": np.arange(20, 40), "test": np.arange(40, 60)}
-    task = NodeTask.from_arrays(x, edges, y, name="self-test", **parts)
+    train_part, val, test = np.split(np.arange(60), 3)
+    task = NodeTask.from_arrays(x, edges, y, name="self-test", train=train_part, val=val, test=test)
     model, training = make_model("gcn", hidden=8), Training(epochs=30)
     runs = [train(model, task, seeds=2, training=training, name=f"self-test-{i}") for i in range(2)]
     accuracy = min(runs[0].result["test"]["mean"])

@@ -53,7 +53,7 @@ def method_section(value: Any, source: Source) -> list[dict[str, Any]]:
         path: Path_ = ("method", position) if isinstance(value, list) else ("method",)
         given = _with_name(entry, source, path, "method")
         name = choose(given.pop("name", None), METHODS, source, (*path, "name"), "method")
-        extra = {key: given.pop(key) for key in ("weight", "preset") if key in given}
+        extra: dict[str, Any] = {key: given.pop(key) for key in ("weight", "preset") if key in given}
         checked = check(section_of(METHODS[name]), given, source, path, f"method {name!r}")
         config: dict[str, Any] = {"name": name, **checked, **extra}
         method = made(partial(make_method, config), source, path)

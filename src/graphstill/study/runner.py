@@ -56,11 +56,12 @@ def run_recipe(
                 name=f"{recipe.name}/{part}",
                 directory=path / part,
                 resume=resume,
-                progress=_progress(watch, part),
+                progress=part_progress(watch, part),
                 **how,
             )
 
         plain = make_method("independent")
+        group: dict[str, Any] = {"peers": recipe.peers, "seeds": recipe.seeds}
         teacher = baseline = None
         if recipe.teacher is not None and recipe.teacher.run is not None:
             teacher = Run.load(recipe.teacher.run)
@@ -68,10 +69,9 @@ def run_recipe(
             model, training = recipe.teacher.model or {}, recipe.teacher.training or {}
             teacher = run("teacher", model, training, method=plain, seeds=recipe.teacher.seeds)
         if recipe.baseline_training is not None:
-            how = {"method": plain, "peers": recipe.peers, "seeds": recipe.seeds}
-            baseline = run("baseline", recipe.student, recipe.baseline_training, **how)
-        how = {"method": make_method(recipe.method), "peers": recipe.peers, "seeds": recipe.seeds, "teacher": teacher}
-        student = run("student", recipe.student, recipe.training, **how)
+            baseline = run("baseline", recipe.student, recipe.baseline_training, method=plain, **group)
+        method = make_method(recipe.method)
+        student = run("student", recipe.student, recipe.training, method=method, teacher=teacher, **group)
         found = _comparison(recipe, teacher, baseline, student)
         atomic_write_json(path / COMPARISON, found)
     return found
@@ -99,7 +99,7 @@ def run_training(
             name=recipe.name,
             directory=path,
             resume=resume,
-            progress=_progress(watch, "model"),
+            progress=part_progress(watch, "model"),
         )
 
 
@@ -129,7 +129,7 @@ def _part(run: Run) -> dict[str, Any]:
     return {key: run.result[key] for key in kept}
 
 
-def _progress(watch: Watcher | None, part: str) -> Callable[[int, int, dict[str, float]], None] | None:
+def part_progress(watch: Watcher | None, part: str) -> Callable[[int, int, dict[str, float]], None] | None:
     if watch is None:
         return None
     return lambda epoch, epochs, figures: watch(part, epoch, epochs, figures)

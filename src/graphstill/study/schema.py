@@ -68,7 +68,7 @@ def choose(name: Any, known: Collection[str], source: Source, path: Sequence[str
         return name
     hint = nearest(name, known) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
     problem = f"{what} has no `name`" if name is None else f"unknown {what} {name!r}"
-    raise ConfigError(f"{problem}: {source.where(path)}; {hint}.")
+    raise ConfigError(f"{problem}: {source.where(path)}; {hint}")
 
 
 def _explained(
@@ -80,7 +80,7 @@ def _explained(
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = nearest(str(first["loc"][-1]), model.model_fields) if len(first["loc"]) == 1 else "not an option"
-        return ConfigError(f"unknown key {key!r} in {what}: {source.where(place)}; {known}.")
+        return ConfigError(f"unknown key {key!r} in {what}: {source.where(place)}; {known}")
     if first["type"] == "missing":
         return ConfigError(f"{what} lacks {key!r}: {source.where(place)}. Add it.")
     message = first["msg"][0].lower() + first["msg"][1:]
