@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch_geometric.data import Batch as PyGBatch
@@ -21,7 +23,7 @@ def test_an_epoch_holds_every_training_graph_once():
     task = make()
     batches = task.training_batches(0)
     assert len(batches) == 2
-    assert sorted(sum((graphs_of(task, batch) for batch in batches), [])) == [0, 1, 2, 3]
+    assert sorted(graph for batch in batches for graph in graphs_of(task, batch)) == [0, 1, 2, 3]
     assert [len(graphs_of(task, batch)) for batch in make(3).training_batches(0)] == [3, 1]
     for batch in batches:
         assert not batch.full
@@ -98,14 +100,14 @@ def test_validation_and_test_have_their_own_graphs():
 def test_graphs_in_no_part_are_left_out():
     given = toy.several_graphs(kinds=(0, 7, 0, 0, 1, 2))
     task = NodeTask.from_arrays(**given, batch_graphs=1)
-    assert sorted(sum((graphs_of(task, batch) for batch in task.training_batches(0)), [])) == [0, 2, 3]
+    assert sorted(graph for batch in task.training_batches(0) for graph in graphs_of(task, batch)) == [0, 2, 3]
 
 
 def test_pyg_graphs_make_the_same_task_as_their_arrays():
     given = toy.several_graphs()
     ptr, edges = given["graph_ptr"].tolist(), given["edge_index"]
     graphs = []
-    for begin, end in zip(ptr, ptr[1:], strict=False):
+    for begin, end in pairwise(ptr):
         inside = (edges[0] >= begin) & (edges[0] < end)
         graphs.append(Data(x=given["x"][begin:end], edge_index=edges[:, inside] - begin, y=given["y"][begin:end]))
     task = NodeTask.from_graphs(graphs[:4], graphs[4:5], graphs[5:], batch_graphs=2)

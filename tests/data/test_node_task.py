@@ -1,4 +1,5 @@
 import json
+import pickle
 import warnings
 
 import numpy as np
@@ -207,8 +208,9 @@ def test_edges_go_in_both_directions_together():
     assert fewer.hash == task.without_edges(0.4, seed=1).hash
     assert len({fewer.hash, task.hash, task.without_edges(0.4, seed=2).hash}) == 3
     assert task.without_edges(0.0).hash == task.hash
-    assert fewer.protocol()["edges_removed"] == {"share": 0.4, "seed": 1}
-    assert task.protocol()["edges_removed"] is None and task.num_edges == 30
+    removed = fewer.without_edges(0.5, seed=3).protocol()["edges_removed"]
+    assert removed == [{"share": 0.4, "seed": 1}, {"share": 0.5, "seed": 3}]
+    assert task.protocol()["edges_removed"] == [] and task.num_edges == 30
     with pytest.raises(ConfigError, match=r"share=1 in without_edges"):
         task.without_edges(1)
 
@@ -221,6 +223,15 @@ def test_another_float_type_is_the_same_data():
     assert batch.x.dtype == batch.y.dtype == torch.float64
     assert task.training_batches(0)[0].x.dtype == torch.float32
     assert toy.task(sparse=True).to("cpu", torch.float64).x.dtype == torch.float64
+
+
+def test_a_task_travels_between_processes():
+    task = toy.task(inductive=True, x=toy.arrays()["x"].to_sparse())
+    task.training_batches(0)[0].graph.gcn_weights(torch.float32)
+    copy = pickle.loads(pickle.dumps(task))  # noqa: S301
+    assert copy.hash == task.hash and copy.protocol() == task.protocol()
+    assert torch.equal(copy.training_batches(0)[0].nodes, task.training_batches(0)[0].nodes)
+    assert torch.equal(copy.test.open("run", "validation").labels(), task.test.open("run", "validation").labels())
 
 
 def test_the_protocol_is_plain_and_complete():

@@ -44,7 +44,7 @@ WRONG = [
     ({"x": GOOD["x"][:-1], "edge_index": GOOD["edge_index"] % 11}, r"y has shape \[12\] and x has 11 rows"),
     ({"y": torch.tensor(3)}, r"y has shape \[\]"),
     ({"y": with_value(GOOD["y"], 0, -2)}, "y holds label -2, but there are 2 classes"),
-    ({"num_classes": 2, "y": with_value(GOOD["y"], 11, 2)}, "y holds label 2, but there are 2 classes: labels are 0 to 1"),
+    ({"num_classes": 2, "y": with_value(GOOD["y"], 11, 2)}, "y holds label 2, but there are 2 classes"),
     ({"y": GOOD["y"].float()}, r"convert it with y.long\(\)"),
     ({"y": torch.zeros(12, dtype=torch.long)}, "y holds 1 class: there is nothing to tell apart"),
     ({"y": torch.full((12, 2), 2.0)}, "y holds 2 in 2 columns"),

@@ -44,7 +44,7 @@ SPECS: list[Model] = [
     GraphSAGE(hidden=12, layers=2, dropout=0.0, drop_edge=0.4, activation="tanh"),
     GAT(hidden=2, heads=3, layers=2, out_heads=2, residual=True, drop_edge=0.4),
     GAT(hidden=70, heads=2, layers=2, attention_dropout=0.0),
-    GIN(hidden=12, layers=1, batch_norm=False),
+    GIN(hidden=12, layers=1, batch_norm=True),
     SGC(hops=0),
     MLP(hidden=12, layers=2, batch_norm=True, activation="gelu"),
 ]
@@ -83,7 +83,7 @@ def build(spec: Model, seeds: list[int] = SEEDS, dtype: torch.dtype = torch.floa
 
 
 def scramble(module: nn.Module, seed: int = 5) -> None:
-    """Random weights everywhere, so that biases of zero and norms of one hide nothing. Running variances stay positive."""
+    """Random weights everywhere, so that biases of 0 and norms of 1 hide nothing; running variances stay positive."""
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point():
@@ -105,7 +105,7 @@ def gradients(cohort: Cohort, output: Output) -> dict[str, Tensor]:
 
 
 def in_place_of_weights(module: nn.Module, gradient: dict[str, Tensor]) -> nn.Module:
-    """A copy of ``module`` whose weights are gradients: converting it says where each gradient goes in another layout."""
+    """A copy of ``module`` whose weights are gradients: converting it puts each gradient where PyG has the weight."""
     other = copy.deepcopy(module)
     with torch.no_grad():
         for name, parameter in other.named_parameters():

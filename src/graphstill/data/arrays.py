@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphstill.data.splits import PARTS, PublicSplits, labelled
+from graphstill.data.choose import PublicSplits
+from graphstill.data.splits import PARTS, labelled
 from graphstill.data.validation import check_edges
 from graphstill.errors import DataError
 
@@ -61,7 +62,7 @@ def from_pyg(data: Any) -> Arrays:
     if ignored:
         warnings.warn(
             f"{' and '.join(ignored)} of the data are not used: models here see edges as present or absent",
-            stacklevel=4,
+            stacklevel=3,
         )
     public = PublicSplits(*(getattr(data, f"{part}_mask", None) for part in PARTS))
     return Arrays(data.x, data.edge_index, data.y, public)

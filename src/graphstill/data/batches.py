@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,3 +72,13 @@ def induced_graph(store: Adjacency, kept: Tensor) -> Adjacency:
     number[kept] = torch.arange(len(kept), device=kept.device)
     edges = number[store.edge_index()]
     return Adjacency.from_edge_index(edges[:, (edges >= 0).all(dim=0)], len(kept))
+
+
+def thinned_graph(graph: Adjacency, share: float, generator: np.random.Generator) -> Adjacency:
+    """The graph without a drawn share of its undirected edges: both directions and all copies of an edge together."""
+    edges = graph.edge_index()
+    pairs, pair = (edges.amin(dim=0) * graph.num_nodes + edges.amax(dim=0)).unique(return_inverse=True)
+    drawn = generator.permutation(len(pairs))[: round(share * len(pairs))]
+    kept = torch.ones(len(pairs), dtype=torch.bool, device=edges.device)
+    kept[torch.from_numpy(drawn).to(edges.device)] = False
+    return Adjacency.from_edge_index(edges[:, kept[pair]], graph.num_nodes)

@@ -60,7 +60,7 @@ def binarized(x: Any) -> Any:
 def _stored(x: Any) -> SparseFeatures | Tensor:
     if isinstance(x, SparseFeatures):
         _check(x.shape, x.values)
-        return x.to(torch.float32)
+        return x.to("cpu").to(torch.float32)
     if hasattr(x, "tocsr") or (isinstance(x, Tensor) and x.layout != torch.strided):
         matrix = _scipy(x)
         _check(matrix.shape, torch.as_tensor(matrix.data))

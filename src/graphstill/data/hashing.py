@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from graphstill.data.splits import Split
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
 
@@ -36,6 +37,19 @@ def edges_digest(graph: Adjacency) -> bytes:
     _feed(digest, graph.source)
     _feed(digest, graph.target)
     return digest.digest()
+
+
+def digests(
+    x: SparseFeatures | Tensor, graph: Adjacency, labels: Tensor, split: Split, graph_ptr: Tensor | None
+) -> dict[str, bytes]:
+    """Of all that a task is made of. Labels count only where the split uses them."""
+    parts = [split.train, split.val, split.test]
+    return {
+        "features": features_digest(x),
+        "edges": edges_digest(graph),
+        "labels": arrays_digest(*(labels[part] for part in parts)),
+        "split": arrays_digest(*parts, *([] if graph_ptr is None else [graph_ptr])),
+    }
 
 
 def arrays_digest(*arrays: Tensor) -> bytes:

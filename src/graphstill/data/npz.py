@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from graphstill.data.arrays import Arrays, graph_split
-from graphstill.data.splits import PARTS, PublicSplits
+from graphstill.data.choose import PublicSplits
+from graphstill.data.splits import PARTS
 from graphstill.errors import DataError
 
 CSR_PARTS = ("x_data", "x_indices", "x_indptr", "x_shape")
@@ -37,20 +38,22 @@ def read_npz(path: str | Path) -> Arrays:
     if not path.is_file():
         raise DataError(f"{path} is not a file: give the path of an .npz; {LAYOUT}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} is a single .npy array: write named arrays with numpy.savez; {LAYOUT}")
             found = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        if isinstance(error, DataError):
-            raise
-        if "pickle" in str(error).lower() or "Object arrays" in str(error):
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if "Object arrays" in str(error):
             raise DataError(
                 f"{path} holds pickled Python objects, which are never loaded (they can run code): store plain arrays; "
                 f"{LAYOUT}"
             ) from error
         raise DataError(
-            f"{path} cannot be read ({error}): the file is damaged or not complete; copy or download it again"
+            f"{path} cannot be read as an .npz ({error}): the file is damaged, not complete, or of another format; "
+            "copy or download it again"
         ) from error
     return _arrays(path, found)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
-from graphstill.data.splits import PublicSplits
+from graphstill.data.choose import PublicSplits
 from graphstill.errors import DataError
 
 Source = Callable[[Path], Arrays]

@@ -5,42 +5,25 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
 
 from graphstill.data import hashing
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
-from graphstill.data.batches import Batch
+from graphstill.data.batches import Batch, thinned_graph
+from graphstill.data.choose import PublicSplits, make_split
 from graphstill.data.features import as_features
 from graphstill.data.npz import read_npz
+from graphstill.data.options import SplitOptions, TaskOptions
 from graphstill.data.sealed import SealedTest, hidden_like
-from graphstill.data.splits import PublicSplits, Split, make_split, stream
+from graphstill.data.splits import Split, stream
 from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
 from graphstill.data.views import TEST, TRAIN, VAL, Views
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
-
-
-class TaskOptions(TypedDict, total=False):
-    """Options of every way to make a NodeTask; explained there."""
-
-    name: str
-    split: Split | str | int | None
-    seed: int
-    inductive: bool
-    normalize: Literal["row"] | None
-    sparse: bool | None
-    batch_graphs: int | None
-
-
-class SplitOptions(TaskOptions, total=False):
-    """With the sizes of a split that is drawn."""
-
-    train: int | float | None
-    val: int | float | None
 
 
 class NodeTask:
@@ -170,14 +153,8 @@ class NodeTask:
         part[chosen.train], part[chosen.val], part[chosen.test] = TRAIN, VAL, TEST
         visible = hidden_like(labels, torch.cat([chosen.train, chosen.val]))
         graph = Adjacency.from_edge_index(edges, self.num_nodes)
-        split_arrays = [chosen.train, chosen.val, chosen.test, *([] if self.graph_ptr is None else [self.graph_ptr])]
-        self._removed: dict[str, float] | None = None
-        self._digests = {
-            "features": hashing.features_digest(x),
-            "edges": hashing.edges_digest(graph),
-            "labels": hashing.arrays_digest(labels[chosen.train], labels[chosen.val], labels[chosen.test]),
-            "split": hashing.arrays_digest(*split_arrays),
-        }
+        self._removed: list[dict[str, float]] = []
+        self._digests = hashing.digests(x, graph, labels, chosen, self.graph_ptr)
         self._view(Views(x, graph, visible, part, self.graph_ptr, self.inductive, batch_graphs))
         self.test = SealedTest(labels[chosen.test], self.metric, self._views.test)
 
@@ -269,15 +246,9 @@ class NodeTask:
                 f"share={share} in without_edges: it is a share of the edges, from 0 up to but excluding 1"
             )
         old = self._views
-        edges = old.graph.edge_index().cpu()
-        pairs, pair = (edges.amin(dim=0) * self.num_nodes + edges.amax(dim=0)).unique(return_inverse=True)
-        kept = torch.ones(len(pairs), dtype=torch.bool)
-        kept[torch.from_numpy(stream(seed, "removed edges").permutation(len(pairs))[: round(share * len(pairs))])] = (
-            False
-        )
-        graph = Adjacency.from_edge_index(edges[:, kept[pair]], self.num_nodes).to(old.graph.device)
+        graph = thinned_graph(old.graph, share, stream(seed, "removed edges"))
         changed = copy.copy(self)
-        changed._removed = {"share": share, "seed": seed}
+        changed._removed = [*self._removed, {"share": share, "seed": seed}]
         changed._digests = {**self._digests, "edges": hashing.edges_digest(graph)}
         changed._view(Views(old.x, graph, old.y, old.part, old.graph_ptr, old.inductive, old.batch_graphs))
         changed.test = self.test._derive(changed._views.test, share_record=False)

@@ -102,7 +102,7 @@ def check_split(split: Split, labels: Tensor) -> None:
         warnings.warn(
             f"{what} {shown} ({len(absent)} of {len(present)}) have no training node in split {split.name!r}: "
             "they cannot be learnt",
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

@@ -71,6 +71,7 @@ def distill(
     directory: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    open_test: bool = True,
 ) -> Run:
     """Train students by a method, once for each seed; all seeds side by side.
 
@@ -87,6 +88,7 @@ def distill(
         directory: where to write checkpoints, metrics and the result; nothing is written without it.
         resume: continue from the checkpoint in `directory`, where there is one, exactly.
         progress: called after each epoch with (epoch, epochs, figures).
+        open_test: False leaves the test labels sealed, for the trials of a search: the run then has no test figures.
 
     Raises:
         ConfigError, DataError, MethodError, CheckpointError: what is wrong, where, and what to do.
@@ -113,7 +115,7 @@ def distill(
         )
         return finished
     with contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
-        return _train(name, task, models, method, teacher, training, updates, recipe, folder, resume, progress)
+        return _train(name, task, models, method, teacher, training, updates, recipe, folder, resume, progress, open_test)
 
 
 def _train(
@@ -128,6 +130,7 @@ def _train(
     folder: Path | None,
     resume: bool,
     progress: Progress | None,
+    open_test: bool,
 ) -> Run:
     started, run_seeds = time.perf_counter(), recipe["seeds"]
     separate = len(models) > 1 and updates == "alternating"
@@ -141,7 +144,7 @@ def _train(
         _open_folder(folder, loop, resume)
     before = dict(loop.seconds)
     loop.run()
-    result = _result(name, task, group, loop, method, recipe, known)
+    result = _result(name, task, group, loop, method, recipe, known, open_test)
     setup = time.perf_counter() - started - (loop.seconds["wall"] - before["wall"])
     result["cost"]["setup_and_test_seconds"] = round(setup, 4)
     run = Run(result, [b.cohort for b in group.blocks])
@@ -236,29 +239,13 @@ def _result(
     method: Method | Composite,
     recipe: dict[str, Any],
     known: Knowledge | None,
+    open_test: bool,
 ) -> dict[str, Any]:
-    """Open the test set, once, and put everything together that a reader needs to judge the figures."""
+    """Everything that a reader needs to judge the figures; opens the test set, once, unless told not to."""
     selected_by = f"validation {task.metric if loop.training.select_by == 'metric' else 'loss'}"
-    opened = task.test.open(f"{name}-{uuid.uuid4().hex[:8]}", selected_by)
-    logits = group.outputs(opened.batch).logits
-    scores = opened.score(logits)
-    runs, peers = group.runs, group.peers
-    selection = loop.selection
-    # Validation's pick: the highest metric, ties by the lower loss.
-    rank = selection.metric - 1e-9 * selection.loss.clamp(max=1e6)
-    pick = rank.view(runs, peers).argmax(1, keepdim=True)
-    grouped = scores.view(runs, peers)
-    ensemble = None
-    if peers > 1:
-        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
-        p = p.unflatten(0, (runs, peers)).mean(1)
-        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
-    test = {
-        "members": scores.tolist(),
-        "mean": grouped.mean(1).tolist(),
-        "best_val": grouped.gather(1, pick).squeeze(1).tolist(),
-        "ensemble": ensemble,
-    }
+    run_id = f"{name}-{uuid.uuid4().hex[:8]}"
+    test = _test(task, group, loop, run_id, selected_by) if open_test else None
+    runs, peers, selection = group.runs, group.peers, loop.selection
     history = torch.stack(loop.history).view(-1, runs, peers).mean(2)
     every = max(1, history.shape[0] // 100)
     return {
@@ -274,7 +261,7 @@ def _result(
         "validation": selection.metric.tolist(),
         "best_epoch": selection.epoch.tolist(),
         "test": test,
-        "openings": [o for o in task.test.openings if o["run"].startswith(f"{name}-")][-1:],
+        "openings": [o for o in task.test.openings if o["run"] == run_id],
         "inputs": task.in_features,
         "outputs": task.num_outputs,
         "parameters": sum(p.numel() for p in group.blocks[0].cohort.member_parameters(0)),
@@ -287,6 +274,29 @@ def _result(
         },
         "data_hash": task.hash,
         "history": {"every": every, "validation": [[round(v, 5) for v in row] for row in history[::every].tolist()]},
+    }
+
+
+def _test(task: NodeTask, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
+    """Open the test set and score every member, the mean member, validation's pick and the ensemble of each run."""
+    opened = task.test.open(run_id, selected_by)
+    logits = group.outputs(opened.batch).logits
+    scores = opened.score(logits)
+    runs, peers = group.runs, group.peers
+    # Validation's pick: the highest metric, ties by the lower loss.
+    rank = loop.selection.metric - 1e-9 * loop.selection.loss.clamp(max=1e6)
+    pick = rank.view(runs, peers).argmax(1, keepdim=True)
+    grouped = scores.view(runs, peers)
+    ensemble = None
+    if peers > 1:
+        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
+        p = p.unflatten(0, (runs, peers)).mean(1)
+        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
+    return {
+        "members": scores.tolist(),
+        "mean": grouped.mean(1).tolist(),
+        "best_val": grouped.gather(1, pick).squeeze(1).tolist(),
+        "ensemble": ensemble,
     }
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from graphstill.engine import checkpoint
-from graphstill.errors import CheckpointError
+from graphstill.errors import CheckpointError, SealError
 from graphstill.files import atomic_write_json
 from graphstill.nn import MODELS, Cohort
 
@@ -81,6 +81,8 @@ class Run:
     def test(self) -> dict[str, Summary]:
         """The test figure over seeds: of the mean member; for groups also of validation's pick and the ensemble."""
         metric, test = self.result["metric"], self.result["test"]
+        if test is None:
+            raise SealError(f"run {self.name!r} left the test set sealed: train it again with open_test=True")
         named = {metric: Summary(tuple(test["mean"]))}
         if self.peers > 1:
             named[f"{metric} of the member that validation picks"] = Summary(tuple(test["best_val"]))
@@ -108,6 +110,8 @@ class Run:
         return self.cohorts[index % self.peers].member(index // self.peers)
 
     def __repr__(self) -> str:
+        if self.result["test"] is None:
+            return f"Run({self.name!r}: test set sealed)"
         figures = ", ".join(f"{k} {v}" for k, v in self.test.items())
         return f"Run({self.name!r}: {figures})"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from graphstill.errors import ConfigError
@@ -65,3 +68,18 @@ def calling_convention(module: nn.Module) -> Convention:
     if len(required) == 1 and "edge_index" not in names:
         return Convention("features" if required[0] in FEATURE_NAMES else "data")
     return Convention("edges")
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """torch's global random numbers start from ``seed`` inside, and afterwards go on as if nothing had happened.
+
+    Only the generators of the CPU and of ``device`` are touched: ``torch.manual_seed`` resets every GPU's for good.
+    """
+    gpu = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpu):
+        torch.default_generator.manual_seed(seed)
+        for place in gpu:
+            with torch.cuda.device(place):
+                torch.cuda.manual_seed(seed)
+        yield

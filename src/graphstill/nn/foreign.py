@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from graphstill.errors import ConfigError, DataError, nearest
-from graphstill.nn.calling import ByEdges, calling_convention
+from graphstill.nn.calling import ByEdges, calling_convention, seeded
 from graphstill.nn.cohort import Cohort, check_state, snapshot
 from graphstill.nn.inputs import as_dense, as_edge_index
 from graphstill.nn.model import Model
@@ -90,8 +90,7 @@ class ForeignModel(Model):
         return f"foreign({made})"
 
     def _make(self, seed: int) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             if isinstance(self.factory, nn.Module):
                 module = copy.deepcopy(self.factory)
                 if _resettable(module):
@@ -155,8 +154,7 @@ class ForeignCohort(Cohort):
             if noise is None:
                 logits = self._conventions[i](network, x, edge_index)
             else:
-                with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-                    torch.manual_seed(int(noise.member(i).uniform((), torch.float64).item() * 2**53))
+                with seeded(int(noise.member(i).uniform((), torch.float64).item() * 2**53), x.device):
                     logits = self._conventions[i](network, x, edge_index)
         finally:
             for handle in handles:
@@ -234,6 +232,5 @@ def _materialise(module: nn.Module, inputs: int, seed: int) -> None:
     """Give lazily sized parameters (PyG's ``Linear(-1, ...)``) their shapes and weights, by a pass over two nodes."""
     if not any(nn.parameter.is_lazy(parameter) for parameter in module.parameters()):
         return
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+    with seeded(seed), torch.no_grad():
         calling_convention(module)(module.eval(), torch.zeros(2, inputs), torch.tensor([[0, 1], [1, 0]]))

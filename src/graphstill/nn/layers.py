@@ -115,7 +115,7 @@ class BatchNorm(MemberModule):
         self.register_buffer("running_mean", torch.zeros(members, width))
         self.register_buffer("running_var", torch.ones(members, width))
 
-    def reset_member(self, i: int, generator: torch.Generator) -> None:  # noqa: ARG002 - nothing here is random
+    def reset_member(self, i: int, generator: torch.Generator) -> None:
         for tensor, value in ((self.weight, 1.0), (self.bias, 0.0), (self.running_mean, 0.0), (self.running_var, 1.0)):
             fill_(tensor[i], value)
 

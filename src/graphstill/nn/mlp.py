@@ -65,7 +65,7 @@ class MLPCohort(StackedCohort):
         norms = spec.layers - 1 if spec.batch_norm else 0
         self.norms: Layers[BatchNorm] = Layers(BatchNorm(self.members, spec.hidden) for _ in range(norms))
 
-    def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:  # noqa: ARG002
+    def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         steps = [self._step(i) for i in range(len(self.lins))]
         return Output(*run_layers(x, steps, ACTIVATIONS[self.spec.activation], noise, self._rate(self.spec.dropout)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -59,6 +60,20 @@ def transpose(ptr: Tensor, index: Tensor, num_columns: int) -> tuple[Tensor, Ten
     order = torch.argsort(index, stable=True)
     rows = expand_rows(ptr, index.numel())
     return pointers(index, num_columns), rows[order], order
+
+
+def join(arrays: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """Concatenates arrays of numbers, each shifted by the sizes before it."""
+    offset, shifted = 0, []
+    for array, size in zip(arrays, sizes, strict=True):
+        shifted.append(array + offset)
+        offset += size
+    return torch.cat(shifted)
+
+
+def join_pointers(pointers: Sequence[Tensor]) -> Tensor:
+    tails = join([ptr[1:] for ptr in pointers], [int(ptr[-1]) for ptr in pointers])
+    return torch.cat([pointers[0][:1], tails])
 
 
 def check_size(count: int, what: str) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphstill.errors import DataError
 from graphstill.ops import _csr
-
-
-@dataclass
-class _Weights:
-    """Constant edge weights with the sparse matrices made from them (on first use)."""
-
-    values: Tensor
-    forward: Tensor | None = None
-    backward: Tensor | None = None
 
 
 class Adjacency:
@@ -41,12 +32,13 @@ class Adjacency:
         self.ptr, self.source, self.target, self.order = ptr, source, target, order
         self.num_nodes = ptr.numel() - 1
         self.num_edges = source.numel()
-        self._weights: dict[tuple[str, torch.dtype], _Weights] = {}
+        self._weights: dict[tuple[str, torch.dtype], Tensor] = {}
+        self._matrices: dict[tuple[tuple[str, torch.dtype], bool], Tensor] = {}
         self._parts: tuple[Adjacency, ...] = ()
         self._looped: Adjacency | None = None
+        self._is_looped = False
         self._repeated: dict[int, Adjacency] = {}
-        self._incidence: dict[torch.dtype, Tensor] = {}
-        self._incidence_by_source: dict[torch.dtype, Tensor] = {}
+        self._incidence: dict[tuple[torch.dtype, bool], Tensor] = {}
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_nodes: int) -> Adjacency:
@@ -86,10 +78,10 @@ class Adjacency:
             return parts[0]
         _csr.check_size(sum(part.num_edges for part in parts), "edges")
         union = cls(
-            _join_pointers([part.ptr for part in parts]),
-            _join([part.source for part in parts], [part.num_nodes for part in parts]),
-            _join([part.target for part in parts], [part.num_nodes for part in parts]),
-            _join([part.order for part in parts], [part.num_edges for part in parts]),
+            _csr.join_pointers([part.ptr for part in parts]),
+            _csr.join([part.source for part in parts], [part.num_nodes for part in parts]),
+            _csr.join([part.target for part in parts], [part.num_nodes for part in parts]),
+            _csr.join([part.order for part in parts], [part.num_edges for part in parts]),
         )
         union._parts = tuple(parts)
         return union
@@ -118,7 +110,7 @@ class Adjacency:
     def repeated(self, count: int) -> Adjacency:
         """`count` copies of the graph side by side, cached: node i of copy k is i * count + k, edge e is e * count + k.
 
-        `order` of the result refers to edges so numbered, e in this adjacency's CSR order: to values [E, count] flattened.
+        `order` of the result refers to edges so numbered, e in this adjacency's CSR order: to a flat [E, count].
         """
         if count not in self._repeated:
             if self._parts:
@@ -129,19 +121,14 @@ class Adjacency:
                 self._repeated[count] = Adjacency.from_edge_index(edges, self.num_nodes * count)
         return self._repeated[count]
 
-    def incidence(self, dtype: torch.dtype) -> Tensor:
-        """Sparse [N, E] of ones, cached: times values [E, K] it sums over the edges into each node."""
-        if dtype not in self._incidence:
-            columns = torch.arange(self.num_edges, dtype=torch.int32, device=self.device)
-            self._incidence[dtype] = _csr.matrix(self.ptr, columns, self.ones(dtype), (self.num_nodes, self.num_edges))
-        return self._incidence[dtype]
-
-    def incidence_by_source(self, dtype: torch.dtype) -> Tensor:
-        """The same for the edges out of each node, of values in CSR order."""
-        if dtype not in self._incidence_by_source:
+    def incidence(self, dtype: torch.dtype, by_source: bool = False) -> Tensor:
+        """Sparse [N, E] of ones, cached: times values [E, K] it sums over the edges into (out of) each node."""
+        if (dtype, by_source) not in self._incidence:
+            columns = self.t_order.int() if by_source else torch.arange(self.num_edges, device=self.device).int()
             shape = (self.num_nodes, self.num_edges)
-            self._incidence_by_source[dtype] = _csr.matrix(self.t_ptr, self.t_order.int(), self.ones(dtype), shape)
-        return self._incidence_by_source[dtype]
+            ptr = self.t_ptr if by_source else self.ptr
+            self._incidence[dtype, by_source] = _csr.matrix(ptr, columns, self.ones(dtype), shape)
+        return self._incidence[dtype, by_source]
 
     @cached_property
     def loops(self) -> Tensor:
@@ -167,12 +154,18 @@ class Adjacency:
     def __repr__(self) -> str:
         return f"Adjacency(nodes={self.num_nodes}, edges={self.num_edges}, device={str(self.device)!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles without what is cached: torch can do neither with sparse CSR tensors."""
+        return Adjacency, (self.ptr, self.source, self.target, self.order)
+
     def with_self_loops(self) -> Adjacency:
         """The same graph with exactly one self-loop at each node (cached), as PyG's `add_remaining_self_loops`.
 
         `order` of the result refers to the edges other than self-loops in this adjacency's CSR order, then one loop
         a node.
         """
+        if self._is_looped:
+            return self
         if self._looped is None:
             if self._parts:
                 self._looped = Adjacency.disjoint([part.with_self_loops() for part in self._parts])
@@ -181,7 +174,8 @@ class Adjacency:
                 loops = torch.arange(self.num_nodes, device=self.device).expand(2, -1)
                 edges = torch.cat([edges[:, edges[0] != edges[1]], loops], dim=1)
                 self._looped = Adjacency.from_edge_index(edges, self.num_nodes)
-                self._looped._looped = self._looped
+            # A flag instead of a reference to itself, so that batches of an epoch are freed at once.
+            self._looped._is_looped = True
         return self._looped
 
     def edge_index(self) -> Tensor:
@@ -216,42 +210,35 @@ class Adjacency:
         return self._constant("mean", dtype, lambda: self.ptr.diff().double().reciprocal()[self.target])
 
     def _constant(self, name: str, dtype: torch.dtype, compute: Callable[[], Tensor]) -> Tensor:
-        entry = self._weights.get((name, dtype))
-        if entry is None:
+        if (name, dtype) not in self._weights:
             if self._parts:
                 getter = {"ones": Adjacency.ones, "gcn": Adjacency.gcn_weights, "mean": Adjacency.mean_weights}[name]
                 values = torch.cat([getter(part, dtype) for part in self._parts])
             else:
                 values = compute().to(dtype)
-            entry = self._weights[(name, dtype)] = _Weights(values)
-        return entry.values
+            self._weights[name, dtype] = values
+        return self._weights[name, dtype]
 
     def matrix(self, values: Tensor) -> Tensor:
         """The sparse [N, N] matrix with these values [E]; kept for weights that this adjacency handed out."""
-        entry = self._known(values)
-        if entry is None:
-            return self._build(values)
-        if entry.forward is None:
-            entry.forward = self._build(values)
-        return entry.forward
+        return self._kept(values, False)
 
     def transposed_matrix(self, values: Tensor) -> Tensor:
         """The transpose of `matrix(values)`, in CSR; kept likewise."""
-        entry = self._known(values)
-        if entry is None:
-            return self._build_transposed(values)
-        if entry.backward is None:
-            entry.backward = self._build_transposed(values)
-        return entry.backward
+        return self._kept(values, True)
 
-    def _build(self, values: Tensor) -> Tensor:
+    def _kept(self, values: Tensor, transposed: bool) -> Tensor:
+        key = next((key for key, known in self._weights.items() if known is values), None)
+        if key is None:
+            return self._build(values, transposed)
+        if (key, transposed) not in self._matrices:
+            self._matrices[key, transposed] = self._build(values, transposed)
+        return self._matrices[key, transposed]
+
+    def _build(self, values: Tensor, transposed: bool) -> Tensor:
+        if transposed:
+            return self.transposed._build(values.index_select(0, self.t_order), False)
         return _csr.matrix(self.ptr, self.source, values, (self.num_nodes, self.num_nodes))
-
-    def _build_transposed(self, values: Tensor) -> Tensor:
-        return self.transposed._build(values.index_select(0, self.t_order))
-
-    def _known(self, values: Tensor) -> _Weights | None:
-        return next((entry for entry in self._weights.values() if entry.values is values), None)
 
     def to(self, device: torch.device | str) -> Adjacency:
         """This adjacency on a device; itself where it is there already."""
@@ -259,17 +246,3 @@ class Adjacency:
         if self.ptr.device == device or (device.index is None and self.ptr.device.type == device.type):
             return self
         return Adjacency(*(array.to(device) for array in (self.ptr, self.source, self.target, self.order)))
-
-
-def _join(arrays: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """Concatenates arrays of numbers, each shifted by the sizes before it."""
-    offset, shifted = 0, []
-    for array, size in zip(arrays, sizes, strict=True):
-        shifted.append(array + offset)
-        offset += size
-    return torch.cat(shifted)
-
-
-def _join_pointers(pointers: Sequence[Tensor]) -> Tensor:
-    tails = _join([ptr[1:] for ptr in pointers], [int(ptr[-1]) for ptr in pointers])
-    return torch.cat([pointers[0][:1], tails])

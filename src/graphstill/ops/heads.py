@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.spmm import sampled_product
 
-# Bytes of features, of one member, up to which all heads run in one product: about what stays in the caches of a CPU core.
+# Bytes of one member's features up to which all heads run in one product: about what stays in the caches of a CPU core.
 TOGETHER = 4 * 2**20
 
 
 def heads(graph: Adjacency, value: Tensor) -> Together | OneByOne:
     """The faster of the two for value [N, K, D]: together for small graphs (twice as fast) and on GPU."""
-    small = value.numel() * value.element_size() <= TOGETHER
-    return Together(graph, value.shape[1]) if small or value.is_cuda else OneByOne(graph)
+    small = value.is_cuda or value.numel() * value.element_size() <= TOGETHER
+    return Together(graph, value.shape[1]) if small and value.shape[1] > 1 else OneByOne(graph)
 
 
 class Together:
@@ -31,7 +30,7 @@ class Together:
         _csr.multiply(self.graph.matrix(values), value.flatten(0, 1), out.flatten(0, 1), scale)
 
     def distribute(self, weights: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
-        """The same along the reversed edges: out[j, k] = scale * sum over edges out of j of weights * value[target_e, k]."""
+        """The same along the reversed edges, to the sources from value[target_e, k]."""
         values = weights.reshape(-1).index_select(0, self.graph.order_by_source)
         _csr.multiply(self.graph.transposed.matrix(values), value.flatten(0, 1), out.flatten(0, 1), scale)
 

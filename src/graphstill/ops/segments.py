@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,28 +19,28 @@ SPREAD = 32.0
 def segment_sum(graph: Adjacency, values: Tensor) -> Tensor:
     """Sum over the edges into each node: [..., E] -> [..., N], differentiable; 0 where there are none."""
     _check(graph, values, "segment_sum")
-    out: Tensor = _Sum.apply(graph, values.reshape(-1, graph.num_edges))
+    out: Tensor = _Sum.apply(graph, _rows(values))
     return out.view(*values.shape[:-1], graph.num_nodes)
 
 
 def segment_max(graph: Adjacency, values: Tensor) -> Tensor:
     """Maximum over the edges into each node: [..., E] -> [..., N], without gradient; -inf where there are none."""
     _check(graph, values, "segment_max")
-    out = max_by_target(graph, values.detach().reshape(-1, graph.num_edges))
+    out = max_by_target(graph, _rows(values.detach()))
     return out.view(*values.shape[:-1], graph.num_nodes)
 
 
 def edge_softmax(graph: Adjacency, scores: Tensor) -> Tensor:
     """Softmax over the edges into the same target: [..., E] -> [..., E] (any leading axes: members, heads)."""
     _check(graph, scores, "edge_softmax")
-    out: Tensor = _Softmax.apply(graph, scores.reshape(-1, graph.num_edges))
+    out: Tensor = _Softmax.apply(graph, _rows(scores))
     return out.view(scores.shape)
 
 
 def edge_log_softmax(graph: Adjacency, scores: Tensor) -> Tensor:
     """Logarithm of `edge_softmax`, without computing it: finite where the softmax is 0 in floating point."""
     _check(graph, scores, "edge_log_softmax")
-    out: Tensor = _LogSoftmax.apply(graph, scores.reshape(-1, graph.num_edges))
+    out: Tensor = _LogSoftmax.apply(graph, _rows(scores))
     return out.view(scores.shape)
 
 
@@ -49,6 +50,11 @@ def _check(graph: Adjacency, values: Tensor, where: str) -> None:
             f"values have shape {list(values.shape)}, the graph has {graph.num_edges} edges. Where: {where}. "
             "Pass [..., edges] in the graph's CSR order."
         )
+
+
+def _rows(values: Tensor) -> Tensor:
+    """[..., E] -> [K, E], also where E is 0."""
+    return values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
 
 
 def sum_by_target(graph: Adjacency, values: Tensor) -> Tensor:
@@ -65,7 +71,7 @@ def sum_by_source(graph: Adjacency, values: Tensor) -> Tensor:
     """Sums over the edges out of each node, of values in CSR order: [K, E] -> [K, N], without autograd."""
     if values.is_cuda:
         return _reduce(graph.transposed, values.index_select(1, graph.t_order), "sum", 0.0)
-    return _sum_rows(graph.incidence_by_source(values.dtype), values)
+    return _sum_rows(graph.incidence(values.dtype, by_source=True), values)
 
 
 def _sum_rows(incidence: Tensor, values: Tensor) -> Tensor:

@@ -85,6 +85,10 @@ class SparseFeatures:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles without what is cached: torch can do neither with sparse CSR tensors."""
+        return SparseFeatures, (self.ptr, self.indices, self.values, self.shape)
+
     def to_dense(self) -> Tensor:
         """[N, F]."""
         rows = _csr.expand_rows(self.ptr, self.nnz)

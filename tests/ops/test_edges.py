@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from graphstill.errors import ConfigError
+from graphstill.ops import Adjacency, edge_cosine, edge_dot, edge_l1_distance, edge_squared_distance
+from graphstill.ops import edges as edges_module
+
+M, N, D = 2, 9, 5
+REFERENCES = {
+    edge_dot: lambda a, b: (a * b).sum(-1),
+    edge_squared_distance: lambda a, b: (a - b).square().sum(-1),
+    edge_l1_distance: lambda a, b: (a - b).abs().sum(-1),
+    edge_cosine: lambda a, b: torch.cosine_similarity(a, b, dim=-1),
+}
+FUNCTIONS = pytest.mark.parametrize("function", REFERENCES, ids=[function.__name__ for function in REFERENCES])
+
+
+def features(*, dtype: torch.dtype = torch.float64, width: int = D, nodes: int = N) -> Tensor:
+    return torch.randn(M, nodes, width, dtype=dtype, generator=torch.Generator().manual_seed(3)).requires_grad_()
+
+
+@FUNCTIONS
+@pytest.mark.parametrize("width", [1, D, 16])
+@pytest.mark.parametrize("chunk", [3, 2**18])
+def test_equals_the_definition(
+    graph: Adjacency, function, width: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edges_module, "CHUNK", chunk)
+    x = features(width=width)
+    out = function(graph, x)
+    expected = REFERENCES[function](x[:, graph.target.long()], x[:, graph.source.long()])
+    assert out.shape == (M, graph.num_edges) and torch.allclose(out, expected)
+    grad = torch.randn_like(out)
+    grads = [torch.autograd.grad(result, x, grad, retain_graph=True)[0] for result in (out, expected)]
+    assert torch.allclose(*grads)
+
+
+def test_gradients_by_finite_differences(graph: Adjacency) -> None:
+    assert torch.autograd.gradcheck(lambda a, b: edge_dot(graph, a, b), (features(), features() * 2 + 1))
+    for function in REFERENCES:
+        assert torch.autograd.gradcheck(lambda x, function=function: function(graph, x), (features(),), fast_mode=True)
+
+
+def test_only_what_needs_a_gradient_gets_one(graph: Adjacency) -> None:
+    a, b = features(), features().detach()
+    edge_dot(graph, b, a).sum().backward()
+    assert torch.allclose(a.grad, torch.autograd.grad(edge_dot(graph, b, a).sum(), a)[0]) and b.grad is None
+
+
+def test_squared_distance_is_exact_where_it_is_nothing_and_never_negative(graph: Adjacency) -> None:
+    """Far from the origin, where the plain identity would be wrong by more than the distances themselves."""
+    x = features(dtype=torch.float32) * 0.01 + 300
+    out = edge_squared_distance(graph, x)
+    expected = (x[:, graph.target.long()] - x[:, graph.source.long()]).double().square().sum(-1)
+    assert out.min() >= 0 and torch.equal(out[:, graph.loops], torch.zeros(M, len(graph.loops)))
+    assert torch.allclose(out.double(), expected, rtol=1e-3, atol=1e-7)
+    assert not edge_squared_distance(graph, torch.ones(M, N, D)).any()
+
+
+def test_zero_rows_have_cosine_zero(graph: Adjacency) -> None:
+    out = edge_cosine(graph, torch.zeros(M, N, D))
+    assert torch.equal(out, torch.zeros(M, graph.num_edges))
+
+
+@FUNCTIONS
+def test_members_and_parts_do_not_mix(graph: Adjacency, function) -> None:
+    x = features()
+    assert torch.equal(function(graph, x)[1:], function(graph, x[1:]))
+    union = Adjacency.disjoint([graph, graph.with_self_loops()])
+    rows = features(nodes=2 * N)
+    expected = torch.cat([function(graph, rows[:, :N]), function(graph.with_self_loops(), rows[:, N:])], dim=1)
+    assert torch.allclose(function(union, rows), expected)
+
+
+@FUNCTIONS
+def test_no_edges(empty: Adjacency, function) -> None:
+    x = features(nodes=3)
+    out = function(empty, x)
+    out.sum().backward()
+    assert out.shape == (M, 0) and not x.grad.any()
+
+
+@FUNCTIONS
+def test_unsuitable_arguments_are_refused(graph: Adjacency, function) -> None:
+    for x in (torch.zeros(M, N + 1, D), torch.zeros(N, D)):
+        with pytest.raises(ConfigError, match=r"9 nodes. Where: edge_"):
+            function(graph, x)
+    with pytest.raises(ConfigError, match="Where: edge_dot"):
+        edge_dot(graph, torch.zeros(M, N, D), torch.zeros(M, N, D + 1))
