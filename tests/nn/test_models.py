@@ -103,6 +103,29 @@ def test_equal_to_pyg_in_single_precision(spec: Model) -> None:
 
 
 @every
+def test_training_equals_pyg_with_the_same_dropout(spec: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyG's stack in ``train()`` mode, its dropout drawing from the member's noise in the order of the layers."""
+    off = {key: 0.0 for key in ("attention_dropout", "drop_edge") if hasattr(spec, key)}
+    cohort = build(dataclasses.replace(spec, **off))
+    scramble(cohort)
+    references = [cohort.to_pyg(i).train() for i in range(len(SEEDS))]
+    out = cohort(dense(), graph(), noise())
+
+    def drawn(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+        assert training
+        return x if p == 0 else own.dropout(x, p)[0]
+
+    monkeypatch.setattr(torch.nn.functional, "dropout", drawn)
+    for i, reference in enumerate(references):
+        own = noise().member(i)
+        assert_close(reference(dense(), edges()), out.logits[i])
+        buffers = {name: buffer for name, buffer in reference.named_buffers() if "running" in name}
+        expected = dict(cohort.to_pyg(i).named_buffers())
+        for name, buffer in buffers.items():
+            assert_close(buffer, expected[name], msg=name)
+
+
+@every
 def test_initial_weights_have_pygs_distribution(spec: Model) -> None:
     """Per tensor: equal spread, equal bound where it is uniform, zero where PyG's is."""
     wide = dataclasses.replace(spec, **{key: 48 for key in ("hidden",) if hasattr(spec, key)})

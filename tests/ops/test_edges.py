@@ -58,6 +58,8 @@ def test_squared_distance_is_exact_where_it_is_nothing_and_never_negative(graph:
     assert out.min() >= 0 and torch.equal(out[:, graph.loops], torch.zeros(M, len(graph.loops)))
     assert torch.allclose(out.double(), expected, rtol=1e-3, atol=1e-7)
     assert not edge_squared_distance(graph, torch.ones(M, N, D)).any()
+    looped = graph.with_self_loops()
+    assert not edge_squared_distance(looped, features(dtype=torch.float32, width=33) * 1000)[:, looped.loops].any()
 
 
 def test_zero_rows_have_cosine_zero(graph: Adjacency) -> None:

@@ -29,7 +29,7 @@ def test_a_run_directory_says_what_made_it_and_is_locked(tmp_path: Path) -> None
             run_directory(tmp_path / "a", RECIPE, resume=True),
         ):
             pass
-    assert not (tmp_path / "a" / "lock").exists()
+    assert not (tmp_path / "a" / "study.lock").exists()
 
 
 def test_an_old_run_needs_resume_and_the_same_recipe(tmp_path: Path) -> None:

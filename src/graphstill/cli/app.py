@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import traceback
 from typing import Any
 
 import typer
 
 from graphstill.cli import demo, distill, doctor, listing, report, show, train
-from graphstill.cli.output import EXIT, fail
+from graphstill.cli.output import EXIT, Interrupted, fail
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
 
 HELP = """Knowledge distillation of graph neural networks.
@@ -48,10 +46,7 @@ def run(arguments: list[str]) -> int:
     json, debug = "--json" in arguments, "--debug" in arguments
     try:
         code = app(arguments, standalone_mode=False)
-    except BrokenPipeError:  # `graphstill list methods | head`: nobody reads on, which is no error of ours
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT["ok"]
-    except (KeyboardInterrupt, typer.Abort) as error:
+    except (Interrupted, typer.Abort) as error:
         return fail("Interrupted", str(error) or "interrupted", EXIT["interrupted"], json)
     except ClickException as error:
         return fail("UsageError", _usage(error), EXIT["usage"], json)
@@ -59,6 +54,8 @@ def run(arguments: list[str]) -> int:
         if debug or not isinstance(error, GraphstillError | OSError):
             traceback.print_exc()  # a bug of ours is shown in full
         return fail(type(error).__name__, str(error), exit_code(error), json)
+    if code == EXIT["interrupted"]:  # Ctrl-C in a verb that has nothing to resume: newer typer turns it into this
+        return fail("Interrupted", "interrupted", EXIT["interrupted"], json)
     return code if isinstance(code, int) else EXIT["ok"]
 
 

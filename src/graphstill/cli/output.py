@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -15,22 +16,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON objec
 Debug = Annotated[bool, typer.Option("--debug", help="Print a traceback with an error.")]
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run that can be resumed; the message says how."""
+class Interrupted(Exception):
+    """Ctrl-C during a run that can be resumed; the message says how. No KeyboardInterrupt: typer would swallow it."""
 
 
 def emit(result: dict[str, Any], json: bool, text: Callable[[], Any]) -> None:
     """The one object, or `text` for people: a string, or something that rich can print."""
     if json:
-        sys.stdout.write(json_.dumps(result, allow_nan=False) + "\n")
+        write(json_.dumps(result, allow_nan=False))
         return
     content = text()
     if isinstance(content, str):
-        sys.stdout.write(content.rstrip("\n") + "\n")
+        write(content.rstrip("\n"))
     else:
         from rich.console import Console
 
-        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120).print(content)
+        console = Console(width=None if sys.stdout.isatty() else 120)
+        with console.capture() as capture:
+            console.print(content)
+        write(capture.get().rstrip("\n"))
+
+
+def write(text: str) -> None:
+    """Text to standard output. `graphstill list methods | head` stops reading early, which is no error of ours."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
 
 
 def log(message: str) -> None:
@@ -43,5 +56,5 @@ def fail(kind: str, message: str, code: int, json: bool) -> int:
     """Report an error: what is wrong, where, and what to do stand in the message."""
     log(f"error: {message}" if kind != "Interrupted" else message)
     if json:
-        sys.stdout.write(json_.dumps({"error": {"kind": kind, "message": message}, "exit_code": code}) + "\n")
+        write(json_.dumps({"error": {"kind": kind, "message": message}, "exit_code": code}))
     return code

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from graphstill.errors import DataError
-from graphstill.nn.cohort import snapshot
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ class Member(nn.Module):
     """
 
     def __init__(self, cohort: StackedCohort) -> None:
-        """``cohort`` has one member."""
+        """``cohort`` has one member; its weights are taken over, not copied."""
         super().__init__()
         self.spec, self.inputs, self.outputs, self.seed = cohort.spec, cohort.inputs, cohort.outputs, cohort.seeds[0]
         for name, parameter in cohort.named_parameters():
-            self._put(name, nn.Parameter(snapshot(parameter[0]), parameter.requires_grad))
+            self._put(name, nn.Parameter(parameter[0].detach(), parameter.requires_grad))
         for name, buffer in cohort.named_buffers():
-            self._put(name, snapshot(buffer[0]))
+            self._put(name, buffer[0])
         # In a list, so that torch does not see it as a part: it only says how to compute, with the weights above.
         self._network = [cohort.to("meta")]
         self.eval()

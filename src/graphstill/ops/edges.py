@@ -148,11 +148,11 @@ class _L1Distance(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         graph, out = ctx.graph, torch.zeros_like(x)
         for m, chunk in _chunks(graph, x):
-            # Adding with int64 numbers is five times as fast as with int32.
+            # Adding with int64 numbers and without a factor is five times as fast as otherwise.
             source, target = graph.source[chunk].long(), graph.target[chunk].long()
             slopes = x[m].index_select(0, target).sub_(x[m].index_select(0, source)).sign_()
             slopes.mul_(grads[0][m, chunk, None])
-            out[m].index_add_(0, target, slopes).index_add_(0, source, slopes, alpha=-1)
+            out[m].index_add_(0, target, slopes).index_add_(0, source, slopes.neg_())
         return None, out
 
 

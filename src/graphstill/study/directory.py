@@ -13,7 +13,8 @@ from graphstill.errors import CheckpointError
 from graphstill.files import atomic_write_json, atomic_write_text
 from graphstill.lock import Lock
 
-RECIPE, ENVIRONMENT, LOCK = "recipe.yaml", "environment.json", "lock"
+# Not "lock": that is the lock of the engine, which takes it for each run that it trains in the same or an inner folder.
+RECIPE, ENVIRONMENT, LOCK = "recipe.yaml", "environment.json", "study.lock"
 
 
 def new_directory(name: str, root: str | Path = "runs") -> Path:
