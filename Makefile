@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH := torch==2.13.0
 
-.PHONY: demo test docs clean
+RESULTS := $(patsubst recipes/%.yaml,benchmarks/results/%.json,$(wildcard recipes/*.yaml))
+
+.PHONY: demo test docs results clean
 
 demo: $(VENV)/installed
 	$(BIN)/graphstill demo
@@ -19,6 +21,14 @@ test: $(VENV)/installed-dev
 
 docs: $(VENV)/installed-docs
 	$(BIN)/mkdocs build --strict
+
+# Every figure of the table in README.md, from the recipes; needs their data (GRAPHSTILL_DATA, or a network).
+results: $(RESULTS)
+	$(BIN)/graphstill report benchmarks/results --update README.md
+
+benchmarks/results/%.json: recipes/%.yaml | $(VENV)/installed
+	$(BIN)/graphstill distill $< --dir runs/results/$* --resume
+	cp runs/results/$*/comparison.json $@
 
 clean:
 	rm -rf $(VENV) site build

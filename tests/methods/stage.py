@@ -48,7 +48,7 @@ def set_stage(method: Method, task: NodeTask, seeds: list[int], teacher_model: G
     if method.needs.teacher:
         model = teacher_model or GCN(hidden=6, layers=3, dropout=0.0)
         teacher = model.build(task.in_features, task.num_outputs, [99])
-        known = knowledge.of_cohort(teacher, task, True, {"kind": "test"})
+        known = knowledge.of_cohort(teacher, task, True, {"kind": "test"}, with_sensitivity=True)
     batch = task.training_batches(0)[0]
     active = terms.build(Composite(method.terms), group, task, batch, known, Training(), seeds, "gcn")
     own = group.blocks[0].train_output(batch, 0)

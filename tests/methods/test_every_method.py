@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,15 @@ def teacher() -> Run:
     return train(GCN(hidden=8, layers=3), tiny_task(), seeds=1, training=Training(epochs=20))
 
 
+@cache
+def teacher_of_equal_width() -> Run:
+    return train(GCN(hidden=6, layers=3), tiny_task(), seeds=1, training=Training(epochs=20))
+
+
 def run_it(name: str, teacher: Run, seeds: list[int], **more: object) -> Run:
     method = METHODS[name]()
+    if name in EQUAL_WIDTHS:
+        teacher = teacher_of_equal_width()
     return distill(
         MODEL,
         tiny_task(),
@@ -135,13 +143,21 @@ def test_no_student_is_better_than_the_target_itself(name: str) -> None:
         assert (moved >= at_target - 1e-6).all(), (moved, at_target)
 
 
+#: Methods that refuse a teacher wider than the student.
+EQUAL_WIDTHS = {"graphakd", "pgkd"}
+#: Methods that compare features after maps that are still random: their own tests go without maps, or by closed forms.
+THROUGH_LEARNT_MAPS = {"crd", "fitnet", "gcrd"}
 #: Methods whose terms include a supervised or self-supervised part, so that the target need not be a minimum.
-NOT_MINIMAL_AT_TARGET = {"alignahead++"}
+NOT_MINIMAL_AT_TARGET = {"alignahead++", "gnn-sd", "one"} | THROUGH_LEARNT_MAPS
 #: Methods that compare different layers: the target equals the student where all layers are equal.
 LAYERS_EQUAL = {"alignahead"}
 
 
-@pytest.mark.parametrize("name", every_method())
+#: CRD's memory starts from a random vector for each number of a node: tested by itself with the memory reordered too.
+STARTS_FROM_RANDOM_NODES = {"crd"}
+
+
+@pytest.mark.parametrize("name", sorted(set(every_method()) - STARTS_FROM_RANDOM_NODES))
 def test_order_of_nodes_changes_nothing(name: str) -> None:
     order = np.random.default_rng(0).permutation(120)
     here = set_stage(METHODS[name](), tiny_task(), [0, 1])

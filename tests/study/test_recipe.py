@@ -67,6 +67,12 @@ def test_overrides_beat_the_file_and_the_short_form_grows() -> None:
     assert found.seeds == [5, 7]
 
 
+def test_baseline_student_changes_only_what_it_names() -> None:
+    found = parse_recipe(TEXT + "baseline_student: {dropout: 0.7}\n")
+    assert found.baseline_student == {**found.student, "dropout": 0.7}
+    assert parse_recipe(TEXT).baseline_student == found.student
+
+
 def test_baseline_training_changes_only_what_it_names() -> None:
     found = parse_recipe(TEXT + "baseline_training: {lr: 0.1}\n")
     assert found.baseline_training == {**found.training, "lr": 0.1}

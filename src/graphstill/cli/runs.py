@@ -14,7 +14,7 @@ from graphstill.cli.output import Interrupted, log
 from graphstill.errors import ConfigError
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Options that beat the defaults and the file.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Options that beat the defaults and the file.")
 ]
 Dir = Annotated[Path | None, typer.Option("--dir", help="Run directory. [default: runs/NAME-<n>]", show_default=False)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --dir, where it stopped.")]

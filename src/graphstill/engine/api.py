@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,9 @@ from graphstill.engine import checkpoint, knowledge, terms
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.loop import Loop, Progress
+from graphstill.engine.outcome import plain, result_of
 from graphstill.engine.run import Run
 from graphstill.engine.training import Training
-from graphstill.environment import environment
 from graphstill.errors import ConfigError
 from graphstill.lock import Lock
 from graphstill.methods import METHODS, Composite, Method
@@ -115,7 +113,9 @@ def distill(
         )
         return finished
     with contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
-        return _train(name, task, models, method, teacher, training, updates, recipe, folder, resume, progress, open_test)
+        return _train(
+            name, task, models, method, teacher, training, updates, recipe, folder, resume, progress, open_test
+        )
 
 
 def _train(
@@ -139,12 +139,12 @@ def _train(
     batch = task.training_batches(0)[0]
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
-    loop = Loop(task, group, active, known, training, _plain(identity), folder, progress)
+    loop = Loop(task, group, active, known, training, plain(identity), folder, progress)
     if folder is not None:
         _open_folder(folder, loop, resume)
     before = dict(loop.seconds)
     loop.run()
-    result = _result(name, task, group, loop, method, recipe, known, open_test)
+    result = result_of(name, task, group, loop, method, recipe, known, open_test)
     setup = time.perf_counter() - started - (loop.seconds["wall"] - before["wall"])
     result["cost"]["setup_and_test_seconds"] = round(setup, 4)
     run = Run(result, [b.cohort for b in group.blocks])
@@ -201,15 +201,17 @@ def _knowledge(teacher: AnyTeacher, task: NodeTask, method: Method | Composite, 
     if teacher is None:
         return None
     hidden = any(t.method.needs.teacher_hidden for t in method.terms)
+    sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)
     if isinstance(teacher, Knowledge):
         known, best = teacher, 0
     elif isinstance(teacher, Run):
         task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
         source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
-        known = knowledge.of_cohort(teacher.cohort, task, hidden, source)
+        known = knowledge.of_cohort(teacher.cohort, task, hidden, source, sensitivity)
         best = teacher.best_member()
     elif isinstance(teacher, Teacher | torch.nn.Module):
-        known = knowledge.of_module(teacher if isinstance(teacher, Teacher) else Teacher(teacher), task)
+        module = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
+        known = knowledge.of_module(module, task, sensitivity)
         best = 0
     else:
         known, best = knowledge.of_array(teacher, task), 0
@@ -228,91 +230,3 @@ def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
         loop.load(folder)
     else:
         (folder / "metrics.jsonl").write_text("")
-
-
-@torch.no_grad()
-def _result(
-    name: str,
-    task: NodeTask,
-    group: Group,
-    loop: Loop,
-    method: Method | Composite,
-    recipe: dict[str, Any],
-    known: Knowledge | None,
-    open_test: bool,
-) -> dict[str, Any]:
-    """Everything that a reader needs to judge the figures; opens the test set, once, unless told not to."""
-    selected_by = f"validation {task.metric if loop.training.select_by == 'metric' else 'loss'}"
-    run_id = f"{name}-{uuid.uuid4().hex[:8]}"
-    test = _test(task, group, loop, run_id, selected_by) if open_test else None
-    runs, peers, selection = group.runs, group.peers, loop.selection
-    history = torch.stack(loop.history).view(-1, runs, peers).mean(2)
-    every = max(1, history.shape[0] // 100)
-    return {
-        "name": name,
-        "kind": "train" if all(t.method.name == "independent" for t in method.terms) else "distill",
-        "recipe": _plain(recipe),
-        "models": _plain(recipe["models"]),
-        "effective_loss": _effective_loss(method, task),
-        "protocol": task.protocol() | {"selected_by": selected_by, "teacher": None if known is None else known.source},
-        "seeds": recipe["seeds"],
-        "peers": peers,
-        "metric": task.metric,
-        "validation": selection.metric.tolist(),
-        "best_epoch": selection.epoch.tolist(),
-        "test": test,
-        "openings": [o for o in task.test.openings if o["run"] == run_id],
-        "inputs": task.in_features,
-        "outputs": task.num_outputs,
-        "parameters": sum(p.numel() for p in group.blocks[0].cohort.member_parameters(0)),
-        "environment": environment(),
-        "cost": {
-            "epochs": loop.epoch,
-            "wall_seconds": round(loop.seconds["wall"], 4),
-            "cpu_seconds": round(loop.seconds["cpu"], 4),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        },
-        "data_hash": task.hash,
-        "history": {"every": every, "validation": [[round(v, 5) for v in row] for row in history[::every].tolist()]},
-    }
-
-
-def _test(task: NodeTask, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
-    """Open the test set and score every member, the mean member, validation's pick and the ensemble of each run."""
-    opened = task.test.open(run_id, selected_by)
-    logits = group.outputs(opened.batch).logits
-    scores = opened.score(logits)
-    runs, peers = group.runs, group.peers
-    # Validation's pick: the highest metric, ties by the lower loss.
-    rank = loop.selection.metric - 1e-9 * loop.selection.loss.clamp(max=1e6)
-    pick = rank.view(runs, peers).argmax(1, keepdim=True)
-    grouped = scores.view(runs, peers)
-    ensemble = None
-    if peers > 1:
-        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
-        p = p.unflatten(0, (runs, peers)).mean(1)
-        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
-    return {
-        "members": scores.tolist(),
-        "mean": grouped.mean(1).tolist(),
-        "best_val": grouped.gather(1, pick).squeeze(1).tolist(),
-        "ensemble": ensemble,
-    }
-
-
-def _effective_loss(method: Method | Composite, task: NodeTask) -> str:
-    factor = 1.0
-    for t in method.terms:
-        factor *= t.method.supervision(0.0)
-    label = "BCE" if task.multi_label else "CE"
-    formula = " + ".join(f"{t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent")
-    return f"{factor:g} * {label}(labels)" + (f" + {formula}" if formula else "")
-
-
-def _plain(value: Any) -> Any:
-    """JSON-able copies: tuples become lists, so that what is compared equals what was read back."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value

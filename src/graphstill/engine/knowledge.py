@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from graphstill.data import Batch, NodeTask
 from graphstill.errors import ConfigError, DataError
+from graphstill.losses import entropy
 from graphstill.methods.views import View, map_hidden
 from graphstill.nn import Cohort, Hidden, Output, wrap
+from graphstill.nn.inputs import as_dense
 
 
 @dataclass
@@ -22,12 +24,15 @@ class Knowledge:
 
     logits [T, N, C]; hidden layers [T, N, D]; rows that training may not see hold NaN, so that a misuse shows.
     `task_hash` names the data it was computed on (None: not known, an array of the user's).
+    sensitivity [T, N], where it was asked for: by how much the entropy of the outputs at each node moves when standard
+    normal noise is added to all features.
     """
 
     logits: Tensor
     hidden: Sequence[Hidden]
     task_hash: str | None
     source: dict[str, Any]
+    sensitivity: Tensor | None = None
 
     def view(self, batch: Batch, peers: int) -> View:
         """The teacher's view of a batch, its rows one for each member (or one for all)."""
@@ -38,28 +43,40 @@ class Knowledge:
 
         return View(rows(self.logits), [map_hidden(h, rows) for h in self.hidden], batch.graph, batch.nodes)
 
+    def sensitivity_of_members(self, peers: int) -> Tensor | None:
+        """`sensitivity` with one row for each member (or one for all)."""
+        table = self.sensitivity
+        return table if table is None or len(table) == 1 or peers == 1 else table.repeat_interleave(peers, 0)
+
     def for_runs(self, chosen: Sequence[int]) -> Knowledge:
         """The teachers at these positions, in this order."""
         index = torch.tensor(list(chosen), device=self.logits.device)
         hidden = [map_hidden(h, lambda x: x[index]) for h in self.hidden]
-        return Knowledge(self.logits[index], hidden, self.task_hash, self.source)
+        sensitivity = None if self.sensitivity is None else self.sensitivity[index]
+        return Knowledge(self.logits[index], hidden, self.task_hash, self.source, sensitivity)
 
 
 @torch.no_grad()
-def of_cohort(cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any]) -> Knowledge:
+def of_cohort(
+    cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any], with_sensitivity: bool = False
+) -> Knowledge:
     """The table of a trained cohort: evaluation outputs on the training graph."""
     batches = list(task.training_batches(0))
     outputs: list[Output] = [cohort(b.x, b.graph) for b in batches]
+    moved = _entropy_moved(cohort, task, batches, outputs) if with_sensitivity else []
     if len(batches) == 1 and batches[0].full and batches[0].nodes.shape[0] == task.num_nodes:
         out = outputs[0]
-        return Knowledge(out.logits, list(out.hidden) if with_hidden else [], task.hash, source)
+        hidden = list(out.hidden) if with_hidden else []
+        return Knowledge(out.logits, hidden, task.hash, source, moved[0] if moved else None)
+
+    def spread(parts: list[Tensor]) -> Tensor:
+        full = parts[0].new_full((parts[0].shape[0], task.num_nodes, *parts[0].shape[2:]), float("nan"))
+        for b, part in zip(batches, parts, strict=True):
+            full[:, b.nodes] = part
+        return full
 
     def table(pick: Any) -> Tensor:
-        first = pick(outputs[0])
-        full = first.new_full((first.shape[0], task.num_nodes, first.shape[2]), float("nan"))
-        for b, o in zip(batches, outputs, strict=True):
-            full[:, b.nodes] = pick(o)
-        return full
+        return spread([pick(o) for o in outputs])
 
     hidden = [
         Hidden(
@@ -69,7 +86,18 @@ def of_cohort(cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[st
         )
         for i in range(len(outputs[0].hidden) if with_hidden else 0)
     ]
-    return Knowledge(table(lambda o: o.logits), hidden, task.hash, source)
+    return Knowledge(table(lambda o: o.logits), hidden, task.hash, source, spread(moved) if moved else None)
+
+
+def _entropy_moved(cohort: Cohort, task: NodeTask, batches: Sequence[Batch], clean: Sequence[Output]) -> list[Tensor]:
+    """|H(outputs at x + ε) − H(outputs at x)| with one draw ε ~ N(0, 1) for all teachers, [T, rows] a batch."""
+    generator, moved = torch.Generator().manual_seed(0), []
+    for b, out in zip(batches, clean, strict=True):
+        x = as_dense(b.x)
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+        after = entropy(cohort(x + noise, b.graph).logits, task.multi_label)
+        moved.append((after - entropy(out.logits, task.multi_label)).abs())
+    return moved
 
 
 @dataclass(frozen=True)
@@ -85,11 +113,11 @@ class Teacher:
     taps: Sequence[str] = ()
 
 
-def of_module(teacher: Teacher, task: NodeTask) -> Knowledge:
+def of_module(teacher: Teacher, task: NodeTask, with_sensitivity: bool = False) -> Knowledge:
     """The table of the user's trained module; it is not changed."""
     cohort = wrap(teacher.module, task.in_features, task.num_outputs, teacher.taps)
     source = {"kind": "module", "class": type(teacher.module).__name__, "taps": list(teacher.taps)}
-    return of_cohort(cohort.to(task.y.device), task, bool(teacher.taps), source)
+    return of_cohort(cohort.to(task.y.device), task, bool(teacher.taps), source, with_sensitivity)
 
 
 def of_array(logits: Any, task: NodeTask) -> Knowledge:

@@ -65,6 +65,11 @@ def check(method: Method | Composite, teacher: Knowledge | None, peers: int) -> 
                 f"method {name!r} compares hidden features, but the teacher is known by its logits alone "
                 f"({teacher.source}): pass the trained run, or a module with taps"
             )
+        if needs.teacher_sensitivity and teacher is not None and teacher.sensitivity is None:
+            raise MethodError(
+                f"method {name!r} asks the teacher about perturbed features, but the teacher is known by its outputs "
+                f"alone ({teacher.source}): pass the trained run or module"
+            )
     if teacher is not None and not any(t.method.needs.teacher for t in method.terms):
         names = ", ".join(t.method.name for t in method.terms) or "none"
         raise MethodError(f"a teacher is given, but no method uses one (methods: {names}): leave it out, or add KD()")
@@ -94,6 +99,7 @@ def build(
         architecture=architecture,
         num_nodes=task.num_nodes,
         device=batch.nodes.device,
+        teacher_sensitivity=None if knowledge is None else knowledge.sensitivity_of_members(group.peers),
     )
     masked = len(group.blocks) > 1
     active: list[ActiveTerm] = []
@@ -119,9 +125,11 @@ def build(
 
 
 def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, at: Step) -> None:
-    """One step of every discriminator. The students are shown to it as peers, that is detached."""
+    """One step of every discriminator whose turn it is. The students are shown to it as peers, that is detached."""
     for term in terms:
         if term.adversary is None or term.parts.adversary is None or term.weight * term.method.ramp(at.progress) == 0:
+            continue
+        if at.epoch % term.parts.adversary_every != 0:
             continue
         at.parts = term.parts
         term.parts.adversary.requires_grad_(True)

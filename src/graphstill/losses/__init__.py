@@ -1,6 +1,27 @@
 """Pure functions of tensors; each returns one value a member, [M]."""
 
 from graphstill.losses.adversarial import judged_fake, judged_real
+from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
+from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
+from graphstill.losses.features import attention_distance, hint_distance
+from graphstill.losses.kernels import (
+    PAIR_KERNELS,
+    PairKernel,
+    PairScale,
+    for_kernel,
+    gram_distance,
+    kernel_matching,
+    of_edges,
+    pair_distance,
+    product_matching,
+    relu_features,
+    take,
+)
+from graphstill.losses.neighbours import edge_contrast_kl, neighbour_kl
+from graphstill.losses.online import best_peer, min_logit, min_logit_multi_label
+from graphstill.losses.pairs import unit
+from graphstill.losses.relational import angle_relation, distance_relation, similarity_rows
+from graphstill.losses.reliability import agreement_by_bin, entropy, fit_exponent
 from graphstill.losses.soft_targets import bernoulli_kl, soft_target_kl, softmax_kl
 from graphstill.losses.structure import (
     KERNELS,
@@ -13,18 +34,50 @@ from graphstill.losses.structure import (
 from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, supervised
 
 __all__ = [
+    "AGGREGATES",
     "KERNELS",
+    "PAIR_KERNELS",
+    "Aggregate",
     "Bandwidth",
     "Kernel",
+    "PairKernel",
+    "PairScale",
+    "agreement_by_bin",
+    "angle_relation",
+    "attention_distance",
     "bernoulli_kl",
+    "best_peer",
     "binary_cross_entropy",
     "cross_entropy",
+    "discrepancy_retention",
+    "distance_relation",
+    "edge_contrast_kl",
     "edge_similarity",
+    "entropy",
+    "fit_exponent",
+    "for_kernel",
+    "gram_distance",
+    "hint_distance",
+    "info_nce",
     "judged_fake",
     "judged_real",
+    "kernel_matching",
     "local_structure_kl",
     "local_structure_kl_per_node",
+    "log_normaliser",
+    "min_logit",
+    "min_logit_multi_label",
+    "neighbour_kl",
+    "neighbourhood_discrepancy",
+    "noise_contrastive",
+    "of_edges",
+    "pair_distance",
+    "product_matching",
+    "relu_features",
+    "similarity_rows",
     "soft_target_kl",
     "softmax_kl",
     "supervised",
+    "take",
+    "unit",
 ]

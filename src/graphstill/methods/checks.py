@@ -25,6 +25,13 @@ def not_negative(method: Method, **values: float) -> None:
             raise ConfigError(f"{method.name}: {key} is {value!r}, but must be a number, 0 or above")
 
 
+def share(method: Method, **values: float) -> None:
+    """Each value must be a number from 0 to 1."""
+    for key, value in values.items():
+        if not (isinstance(value, int | float) and 0 <= value <= 1):
+            raise ConfigError(f"{method.name}: {key} is {value!r}, but must be a number from 0 to 1")
+
+
 def one_of(method: Method, choices: Sequence[Any], **values: Any) -> None:
     """Each value must be one of the choices."""
     for key, value in values.items():

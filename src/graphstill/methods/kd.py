@@ -38,7 +38,7 @@ class KD(Method):
     needs = Needs(teacher=True)
 
     temperature: float = 1.0
-    alpha: float = 0.5
+    alpha: float = 0.9
     nodes: Nodes = "all"
 
     def __post_init__(self) -> None:

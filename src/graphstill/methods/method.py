@@ -27,6 +27,7 @@ class Needs(NamedTuple):
     peers: bool = False
     hidden: bool = False
     teacher_hidden: bool = False
+    teacher_sensitivity: bool = False
 
 
 @dataclass
@@ -43,6 +44,8 @@ class Spec:
     architecture: str
     num_nodes: int
     device: torch.device
+    #: [1 or M, all nodes of the task], where the method needs it: see `engine.knowledge.Knowledge`.
+    teacher_sensitivity: Tensor | None = None
 
     @property
     def members(self) -> int:
@@ -59,14 +62,16 @@ class Parts:
     """Modules and state that a method brings along, every tensor with the member axis in front.
 
     `joint` is trained with the student by the student's optimiser; `adversary` by an Adam of its own (`adversary_lr`,
-    by default the student's; no weight decay), one step before each student step; `state` has no gradient, is changed
-    in `after_step`, and is checkpointed; `options` are plain values settled once from the shapes.
+    by default the student's; by default no weight decay), one step before each student step, or in every
+    `adversary_every`-th epoch only; `state` has no gradient, is changed in `after_step`, and is checkpointed;
+    `options` are plain values settled once from the shapes.
     """
 
     joint: nn.Module | None = None
     adversary: nn.Module | None = None
     adversary_lr: float | None = None
     adversary_weight_decay: float = 0.0
+    adversary_every: int = 1
     state: dict[str, Tensor] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -82,6 +87,8 @@ class Step:
     multi_label: bool
     parts: Parts
     group: Peers | None = None
+    #: Training steps before this one: with a member's seed it determines what is drawn at random.
+    number: int = 0
 
     def rows(self, x: Tensor, nodes: Nodes) -> Tensor:
         """The rows of x [M, N, ...] that a term is computed on: labelled training nodes, or all nodes of the batch."""

@@ -13,7 +13,17 @@ from graphstill.files import atomic_write_text
 from graphstill.study.statistics import holm
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
-HEADER = ("data", "student", "method", "teacher", "alone", "distilled", "difference [95 % interval]", "p (Holm)")
+HEADER = (
+    "recipe",
+    "data",
+    "student",
+    "method",
+    "teacher",
+    "alone",
+    "distilled",
+    "difference [95 % interval]",
+    "p (Holm)",
+)
 
 
 def read_results(folder: str | Path) -> list[dict[str, Any]]:
@@ -40,6 +50,7 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     for result, p in zip(results, corrected, strict=True):
         protocol, difference = result["protocol"], _headline(result)
         cells = (
+            str(result["name"]),
             f"{protocol['dataset']}, {protocol['split']}, {protocol['setting']}",
             _network(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
             _method(result["recipe"]["method"]),

@@ -31,6 +31,7 @@ class RecipeFile(Section):
     seeds: Any = 10
     baseline: bool = True
     baseline_training: Any = None
+    baseline_student: Any = None
 
 
 class TeacherFile(Section):
@@ -95,6 +96,7 @@ class Recipe(Resolved):
     seeds: list[int]
     baseline: bool
     baseline_training: dict[str, Any] | None = None
+    baseline_student: dict[str, Any] | None = None
 
 
 class TrainRecipe(Resolved):
@@ -134,6 +136,7 @@ def check_recipe(source: Source) -> Recipe:
         seeds=seeds,
         baseline=baseline,
         baseline_training=_baseline_training(given, student, source) if baseline else None,
+        baseline_student=_baseline_student(given, student, source) if baseline else None,
     )
     _check_needs(recipe, source)
     return recipe
@@ -158,6 +161,13 @@ def _baseline_training(given: dict[str, Any], student: dict[str, Any], source: S
     shared, own = given.get("training") or {}, given.get("baseline_training")
     both = {**shared, **own} if isinstance(own, dict) else shared if own is None else own
     return training_section(both, student, source, ("baseline_training",))
+
+
+def _baseline_student(given: dict[str, Any], student: dict[str, Any], source: Source) -> dict[str, Any]:
+    """The student's options, unless the recipe says otherwise key by key (a baseline tuned on its own)."""
+    own = given.get("baseline_student")
+    both = {**student, **own} if isinstance(own, dict) else student if own is None else own
+    return model_section(both, source, ("baseline_student",), "baseline student")
 
 
 def _teacher(value: Any, seeds: list[int], source: Source) -> Teacher | None:

@@ -31,8 +31,8 @@ def run_recipe(
     """Train everything a recipe asks for in `directory`, write comparison.json there, and return what it holds.
 
     The parts are runs of their own: `directory/teacher`, `/baseline` (the plain student, or the independent group
-    where there are peers: same seeds, same settings) and `/student`. With `resume`, finished parts are loaded and an
-    unfinished one goes on from its checkpoint.
+    where there are peers; same seeds and settings, but for what `baseline_student` and `baseline_training` say) and
+    `/student`. With `resume`, finished parts are loaded and an unfinished one goes on from its checkpoint.
 
     Args:
         root: where the data is, instead of the environment variable GRAPHSTILL_DATA.
@@ -68,8 +68,8 @@ def run_recipe(
         elif recipe.teacher is not None:
             model, training = recipe.teacher.model or {}, recipe.teacher.training or {}
             teacher = run("teacher", model, training, method=plain, seeds=recipe.teacher.seeds)
-        if recipe.baseline_training is not None:
-            baseline = run("baseline", recipe.student, recipe.baseline_training, method=plain, **group)
+        if recipe.baseline_training is not None and recipe.baseline_student is not None:
+            baseline = run("baseline", recipe.baseline_student, recipe.baseline_training, method=plain, **group)
         method = make_method(recipe.method)
         student = run("student", recipe.student, recipe.training, method=method, teacher=teacher, **group)
         found = _comparison(recipe, teacher, baseline, student)

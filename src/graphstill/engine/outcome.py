@@ -1,0 +1,104 @@
+"""What a finished loop amounts to: figures, protocol, cost and provenance, as plain values."""
+
+from __future__ import annotations
+
+import resource
+import uuid
+from typing import Any
+
+import torch
+
+from graphstill.data import NodeTask
+from graphstill.engine.group import Group
+from graphstill.engine.knowledge import Knowledge
+from graphstill.engine.loop import Loop
+from graphstill.environment import environment
+from graphstill.methods import Composite, Method
+
+
+@torch.no_grad()
+def result_of(
+    name: str,
+    task: NodeTask,
+    group: Group,
+    loop: Loop,
+    method: Method | Composite,
+    recipe: dict[str, Any],
+    known: Knowledge | None,
+    open_test: bool,
+) -> dict[str, Any]:
+    """Everything that a reader needs to judge the figures; opens the test set, once, unless told not to."""
+    selected_by = f"validation {task.metric if loop.training.select_by == 'metric' else 'loss'}"
+    run_id = f"{name}-{uuid.uuid4().hex[:8]}"
+    test = _test(task, group, loop, run_id, selected_by) if open_test else None
+    runs, peers, selection = group.runs, group.peers, loop.selection
+    history = torch.stack(loop.history).view(-1, runs, peers).mean(2)
+    every = max(1, history.shape[0] // 100)
+    return {
+        "name": name,
+        "kind": "train" if all(t.method.name == "independent" for t in method.terms) else "distill",
+        "recipe": plain(recipe),
+        "models": plain(recipe["models"]),
+        "effective_loss": _effective_loss(method, task),
+        "protocol": task.protocol() | {"selected_by": selected_by, "teacher": None if known is None else known.source},
+        "seeds": recipe["seeds"],
+        "peers": peers,
+        "metric": task.metric,
+        "validation": selection.metric.tolist(),
+        "best_epoch": selection.epoch.tolist(),
+        "test": test,
+        "openings": [o for o in task.test.openings if o["run"] == run_id],
+        "inputs": task.in_features,
+        "outputs": task.num_outputs,
+        "parameters": sum(p.numel() for p in group.blocks[0].cohort.member_parameters(0)),
+        "environment": environment(),
+        "cost": {
+            "epochs": loop.epoch,
+            "wall_seconds": round(loop.seconds["wall"], 4),
+            "cpu_seconds": round(loop.seconds["cpu"], 4),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        },
+        "data_hash": task.hash,
+        "history": {"every": every, "validation": [[round(v, 5) for v in row] for row in history[::every].tolist()]},
+    }
+
+
+def _test(task: NodeTask, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
+    """Open the test set and score every member, the mean member, validation's pick and the ensemble of each run."""
+    opened = task.test.open(run_id, selected_by)
+    logits = group.outputs(opened.batch).logits
+    scores = opened.score(logits)
+    runs, peers = group.runs, group.peers
+    # Validation's pick: the highest metric, ties by the lower loss.
+    rank = loop.selection.metric - 1e-9 * loop.selection.loss.clamp(max=1e6)
+    pick = rank.view(runs, peers).argmax(1, keepdim=True)
+    grouped = scores.view(runs, peers)
+    ensemble = None
+    if peers > 1:
+        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
+        p = p.unflatten(0, (runs, peers)).mean(1)
+        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
+    return {
+        "members": scores.tolist(),
+        "mean": grouped.mean(1).tolist(),
+        "best_val": grouped.gather(1, pick).squeeze(1).tolist(),
+        "ensemble": ensemble,
+    }
+
+
+def _effective_loss(method: Method | Composite, task: NodeTask) -> str:
+    factor = 1.0
+    for t in method.terms:
+        factor *= t.method.supervision(0.0)
+    label = "BCE" if task.multi_label else "CE"
+    formula = " + ".join(f"{t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent")
+    return f"{factor:g} * {label}(labels)" + (f" + {formula}" if formula else "")
+
+
+def plain(value: Any) -> Any:
+    """JSON-able copies: tuples become lists, so that what is compared equals what was read back."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return value

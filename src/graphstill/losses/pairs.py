@@ -1,0 +1,62 @@
+"""Sums over all pairs of nodes, a block of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+#: Numbers that an array over pairs may hold: 16 MB in float32.
+BLOCK = 2**22
+
+
+def sum_over_rows(term: Callable[[slice, slice], Tensor], members: int, rows: int, row_size: int) -> Tensor:
+    """Σ over blocks of rows of `term(members, rows)`, which returns one value for each of these members; -> [M].
+
+    Everything at once where members · rows · row_size numbers are few; otherwise member by member in blocks of rows,
+    which the backward pass computes again instead of keeping them.
+    """
+    if members * rows * row_size <= BLOCK:
+        return term(slice(0, members), slice(0, rows))
+    step = max(1, BLOCK // row_size)
+    totals: list[Tensor] = []
+    for m in range(members):
+        parts = [
+            checkpoint(term, slice(m, m + 1), slice(i, i + step), use_reentrant=False, preserve_rng_state=False)
+            for i in range(0, rows, step)
+        ]
+        totals.append(torch.stack(parts).sum(0))
+    return torch.cat(totals)
+
+
+def of_members(x: Tensor, members: slice) -> Tensor:
+    """These members of x [M, ...]; x itself where all members share it, [1, ...]."""
+    return x if x.shape[0] == 1 else x[members]
+
+
+def inverse_norm(squared: Tensor) -> Tensor:
+    """1 / √squared, and 0 (also in the gradient) where the norm is below 1e-8."""
+    return torch.where(squared > 1e-16, squared, torch.inf).rsqrt()
+
+
+def unit(x: Tensor) -> Tensor:
+    """x with its last axis of length 1; rows of length 0 stay 0 and have no gradient."""
+    return x * inverse_norm(x.square().sum(-1, keepdim=True))
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """‖a_i − b_j‖² = ‖a_i‖² + ‖b_j‖² − 2 a_i·b_j: [.., n, D] and [.., m, D] -> [.., n, m].
+
+    Centre the features first. What is below the rounding error of the identity is 0, without gradient.
+    """
+    norms = a.square().sum(-1).unsqueeze(-1) + b.square().sum(-1).unsqueeze(-2)
+    d2 = norms - 2 * a @ b.transpose(-1, -2)
+    return torch.where(d2 > 16 * torch.finfo(a.dtype).eps * norms, d2, 0.0)
+
+
+def root(squared: Tensor) -> Tensor:
+    """√squared, with gradient 0 where it is 0."""
+    positive = squared > 0
+    return torch.where(positive, squared, 1.0).sqrt() * positive

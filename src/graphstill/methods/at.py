@@ -1,0 +1,66 @@
+"""Attention transfer: which nodes are strongly active."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from graphstill.losses import attention_distance
+from graphstill.methods.checks import one_of, positive, teacher
+from graphstill.methods.method import Method, Needs, Nodes, Step, register
+from graphstill.methods.sampling import PLACES, Place, hidden
+from graphstill.methods.views import View
+
+
+@register("at")
+@dataclass(frozen=True)
+class AT(Method):
+    """The map of activity over the nodes is that of the teacher.
+
+    Zagoruyko, Komodakis: Paying More Attention to Attention, ICLR 2017, section 3.1; for graphs as in Joshi et al.: On
+    Representation Knowledge Distillation for Graph Neural Networks, TNNLS 2022.
+
+        a_i = Σ_c |h_ic|^p,   L = ‖a^t / ‖a^t‖ − a^s / ‖a^s‖‖²
+
+    Args:
+        power: p.
+        reduction: "sum" over nodes: between 0 and 2 however many nodes there are; "mean": divided by their number, as
+            in the released code, so that its weight grows with the graph.
+        layer, teacher_layer: hidden layer of the student and of the teacher, counted from the first (0) or last (−1).
+        place: features before activation ("pre"), after it ("post"), or after dropout ("dropped").
+        nodes: "train" or "all" nodes of the batch. The map is normalised over them, so it depends on the batch.
+
+    Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t], of any widths; one term `attention` of [M]. Its natural
+    weight is 1.
+
+    Deviations: nodes stand for the pixels of the paper's maps; one layer is compared instead of one of each group, and
+    the squared norm is taken instead of the norm. `released` is efficient-gnns: the mean over training nodes, features
+    after dropout; its scripts multiply by 1e5 (1e4 beside KD; 1e3 on PPI).
+    """
+
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+
+    power: float = 2.0
+    reduction: Literal["sum", "mean"] = "sum"
+    layer: int = -1
+    teacher_layer: int = -1
+    place: Place = "post"
+    nodes: Nodes = "all"
+
+    def __post_init__(self) -> None:
+        positive(self, power=self.power)
+        one_of(self, ("sum", "mean"), reduction=self.reduction)
+        one_of(self, PLACES, place=self.place)
+        one_of(self, ("all", "train"), nodes=self.nodes)
+
+    @classmethod
+    def released(cls) -> AT:
+        return cls(reduction="mean", place="dropped", nodes="train")
+
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
+        student = step.rows(hidden(s, self.layer, self.place), self.nodes)
+        target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        distance = attention_distance(target, student, self.power)
+        return {"attention": distance / student.shape[1] if self.reduction == "mean" else distance}

@@ -1,0 +1,61 @@
+"""The discriminators of GraphAKD, with the member axis."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from graphstill.losses import unit
+from graphstill.nn.init import fan_in_, fill_
+from graphstill.nn.layers import Linear, MemberModule
+from graphstill.ops import Adjacency, edge_dot
+
+
+class Diagonal(MemberModule):
+    """score · Σ_k a_k u_k v_k, a learnt inner product; a starts at 1."""
+
+    def __init__(self, members: int, width: int, score: float) -> None:
+        super().__init__()
+        self.start = score
+        self.weight = nn.Parameter(torch.empty(members, width))
+        self.score = nn.Parameter(torch.empty(members))
+
+    def reset_member(self, i: int, generator: torch.Generator) -> None:
+        fill_(self.weight[i], 1.0)
+        fill_(self.score[i], self.start)
+
+    def edges(self, h: Tensor, graph: Adjacency) -> Tensor:
+        """Between the ends of every edge, features of length 1: [M or 1, N, D] -> [M, E]."""
+        h = unit(h)
+        weighted = h * self.weight[:, None]
+        return self.score[:, None] * edge_dot(graph, weighted, h.expand_as(weighted))
+
+    def summary(self, h: Tensor, whole: Tensor) -> Tensor:
+        """Between every node, features of length 1, and a summary [M or 1, D]: [M or 1, N, D] -> [M, N]."""
+        return self.score[:, None] * (unit(h) * (self.weight * whole)[:, None]).sum(-1)
+
+
+class LogitsIdentifier(MemberModule):
+    """V ReLU(z + z W + b): a score for each class, and a last one for the teacher; [M or 1, N, C] -> [M, N, C + 1]."""
+
+    def __init__(self, members: int, classes: int) -> None:
+        super().__init__()
+        self.first = Linear(members, classes, classes)
+        self.last = nn.Parameter(torch.empty(members, classes, classes + 1))
+
+    def reset_member(self, i: int, generator: torch.Generator) -> None:
+        fan_in_(self.last[i], self.last.shape[1], generator)
+
+    def forward(self, z: Tensor) -> Tensor:
+        z = z.expand(len(self.last), -1, -1)
+        return (z + self.first(z)).relu() @ self.last
+
+
+class Identifiers(nn.Module):
+    """The three identifiers of every member."""
+
+    def __init__(self, members: int, width: int, classes: int, score: float) -> None:
+        super().__init__()
+        self.edge = Diagonal(members, width, score)
+        self.whole = Diagonal(members, width, score)
+        self.logits = LogitsIdentifier(members, classes)

@@ -1,0 +1,23 @@
+"""Peers without a network: logits in the place of a group's outputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphstill.methods import Method, Parts, Peers, Step, View
+from graphstill.ops import Adjacency
+
+
+def peers_of(logits: Tensor, peers: int) -> Peers:
+    """Detached logits [M, N, C] as the peers' view of M / peers runs, on a graph of a single loop."""
+    graph = Adjacency.from_edge_index(torch.zeros(2, 1, dtype=torch.int64), logits.shape[1])
+    return Peers(logits.detach(), [], graph, torch.arange(logits.shape[1]), len(logits) // peers, peers)
+
+
+def online_terms(method: Method, logits: Tensor, peers: int, y: Tensor) -> dict[str, Tensor]:
+    """The terms of a method that looks at logits alone, all nodes labelled."""
+    t = peers_of(logits, peers)
+    rows = torch.arange(logits.shape[1])
+    step = Step(0, 0.0, rows, y, y.is_floating_point(), Parts(), t)
+    return method.loss(View(logits, [], t.graph, t.nodes), t, step)
