@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from graphstill.engine import Training, distill
+from graphstill.losses import edge_similarity, local_structure_kl
 from graphstill.methods import Alignahead, AlignaheadPlus
 from graphstill.methods.alignahead import source_layer
 from graphstill.nn import GCN, Hidden
@@ -109,3 +110,26 @@ def test_feature_term_is_the_mean_squared_distance_to_the_next_layer() -> None:
     )
     torch.testing.assert_close(stage.terms()["feature"].detach(), expected)
     assert math.isfinite(float(expected.sum()))
+
+
+def test_members_that_do_not_learn_cost_nothing_and_change_nothing() -> None:
+    stage = set_stage(Alignahead(), tiny_task(), [0, 1])
+    everyone = stage.total()
+    stage.step.learning = torch.tensor([1, 4])
+    some = stage.total()
+    torch.testing.assert_close(some[[1, 4]], everyone[[1, 4]])
+    assert some[[0, 2, 3, 5]].abs().max() == 0
+
+
+def test_mean_over_peers_in_closed_form() -> None:
+    """One term for all peers equals the mean of the pairwise divergences."""
+    stage = set_stage(Alignahead(shift=1), tiny_task(), [0, 1])
+    graph, s = stage.s.graph, stage.s.detach()
+    similarity = [edge_similarity(graph, h.pre, "negative_euclidean") for h in s.hidden]
+    pairs = [
+        stage.peers.mean_over_others(
+            lambda other, i=i: local_structure_kl(graph, other(similarity[source_layer(i, 2, 1)]), similarity[i])
+        )
+        for i in range(2)
+    ]
+    torch.testing.assert_close(stage.total().detach(), pairs[0] + pairs[1], rtol=1e-4, atol=1e-6)

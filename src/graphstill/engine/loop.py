@@ -105,7 +105,7 @@ class Loop:
         if distilling and self.terms:
             s, peers = self.group.views(batch, block, own)
             teacher = self._teacher_view(batch)
-            at = self._position(batch, peers, step)
+            at = self._position(batch, peers, step, block)
             terms.adversary_steps(self.terms, teacher, peers, at)
             factor, parts = terms.total_loss(self.terms, s, teacher, peers, at)
         # A block of several holds some of the members: of the others' losses it takes no part.
@@ -132,7 +132,7 @@ class Loop:
         logits = own.logits.index_select(1, batch.train_rows)
         return supervised(logits, batch.y.index_select(0, batch.train_rows), self.task.multi_label)
 
-    def _position(self, batch: Batch, peers: Peers, step: int) -> Step:
+    def _position(self, batch: Batch, peers: Peers, step: int, block: Block) -> Step:
         span = self.training.epochs - self.training.warmup
         return Step(
             epoch=self.epoch,
@@ -142,6 +142,7 @@ class Loop:
             multi_label=self.task.multi_label,
             parts=Parts(),
             group=peers,
+            learning=None if len(self.group.blocks) == 1 else block.members,
             number=step,
         )
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from graphstill.errors import MethodError
-from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity, local_structure_kl
+from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity
 from graphstill.methods.checks import one_of, peers, positive
 from graphstill.methods.method import Method, Needs, Step, register
 from graphstill.methods.views import Peers, View
+from graphstill.ops import edge_log_softmax
 
 
 def source_layer(layer: int, layers: int, shift: int) -> int:
@@ -20,28 +21,35 @@ def source_layer(layer: int, layers: int, shift: int) -> int:
     return (layer + shift) % layers
 
 
-def cross_layer_structure(s: View, t: Peers, kernel: Kernel, bandwidth: Bandwidth, shift: int) -> Tensor:
-    """Σ_l KL(LS of the peer's source layer ‖ LS of layer l), mean over the other peers; -> [M]."""
-    layers = len(s.hidden)
+def cross_layer_structure(
+    s: View, t: Peers, kernel: Kernel, bandwidth: Bandwidth, shift: int, learning: Tensor | None = None
+) -> Tensor:
+    """Σ_l KL(LS of the peer's source layer ‖ LS of layer l), mean over the other peers; -> [M].
+
+    `learning` [R]: the members that learn in this step; the others' entries are zero and cost nothing. The mean over
+    peers costs one term however many there are: mean_j KL(q_j ‖ p) = mean_j Σ q_j log q_j − Σ (mean_j q_j) log p.
+    """
+    layers, graph = len(s.hidden), s.graph
     if layers == 0:
         raise MethodError(
             "alignahead aligns hidden layers, but the students have none: use a network with at least two"
         )
-    student = [edge_similarity(s.graph, h.pre, kernel, bandwidth) for h in s.hidden]
-    # The peers' view holds the same values without gradient, so their similarities are these, detached.
-    target = [x.detach() for x in student]
 
-    def from_peer(other: Callable[[Tensor], Tensor]) -> Tensor:
-        kl = [
-            local_structure_kl(s.graph, other(target[source_layer(i, layers, shift)]), student[i])
-            for i in range(layers)
-        ]
-        total = kl[0]
-        for term in kl[1:]:
-            total = total + term
-        return total
+    def log_structure(x: Tensor) -> Tensor:
+        return edge_log_softmax(graph, edge_similarity(graph, x, kernel, bandwidth))
 
-    return t.mean_over_others(from_peer)
+    rows = slice(None) if learning is None else learning
+    mine = [log_structure(h.pre[rows]) for h in s.hidden]
+    # The peers' view holds the same values without gradient: where all learn, theirs are these, detached.
+    theirs = [x.detach() for x in mine] if learning is None else [log_structure(h.pre) for h in t.hidden]
+    total = torch.zeros_like(mine[0][:, 0])
+    for layer in range(layers):
+        log_q = theirs[source_layer(layer, layers, shift)]
+        q = log_q.exp()
+        negative_entropy = t.mean_of_others((q * log_q).sum(-1))[rows]
+        total = total + negative_entropy - (t.mean_of_others(q)[rows] * mine[layer]).sum(-1)
+    total = total / (graph.degree() > 0).sum().clamp(min=1)
+    return total if learning is None else total.new_zeros(len(s.logits)).index_copy(0, learning, total)
 
 
 @register("alignahead")
@@ -88,4 +96,4 @@ class Alignahead(Method):
         return cls(shift=-1, kernel="laplace", bandwidth=100.0)
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        return {"structure": cross_layer_structure(s, peers(t), self.kernel, self.bandwidth, self.shift)}
+        return {"structure": cross_layer_structure(s, peers(t), self.kernel, self.bandwidth, self.shift, step.learning)}

@@ -76,7 +76,9 @@ class AlignaheadPlus(Method):
         modules: dict[str, nn.Module] = dict(joint.named_children()) if joint is not None else {}
         named: dict[str, Tensor] = {}
         if self.structure > 0:
-            named["structure"] = self.structure * cross_layer_structure(s, group, self.kernel, self.bandwidth, 1)
+            named["structure"] = self.structure * cross_layer_structure(
+                s, group, self.kernel, self.bandwidth, 1, step.learning
+            )
         if len(s.hidden) < 2:
             return named
         if self.feature > 0:

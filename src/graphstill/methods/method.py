@@ -87,6 +87,8 @@ class Step:
     multi_label: bool
     parts: Parts
     group: Peers | None = None
+    #: The members that learn in this step, where peers take turns: int64 indices. None: all of them.
+    learning: Tensor | None = None
     #: Training steps before this one: with a member's seed it determines what is drawn at random.
     number: int = 0
 
