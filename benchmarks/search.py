@@ -71,12 +71,12 @@ SPACES: dict[str, dict[str, Any]] = {
         "arm": "alignahead++",
         "model": {"name": "gcn", "hidden": 16},
         "training": {"epochs": 200},
-        "shared": SHARED | {"model.layers": [3, 4], "model.dropout": [0.1, 0.3, 0.5], "model.drop_edge": [0.0, 0.2]},
+        "shared": SHARED | {"model.layers": [3], "model.dropout": [0.1, 0.3, 0.5], "model.drop_edge": [0.0, 0.2]},
         "method": {
-            "method.structure": [0.0, 0.1, 1.0, 10.0],
-            "method.feature": [0.0, 0.01, 0.1, 1.0],
-            "method.auxiliary": [0.1, 0.3, 1.0],
-            "method.kernel": ["negative_euclidean", "cosine"],
+            "method.structure": [0.1, 0.3, 1.0],
+            "method.feature": [0.1, 0.3, 1.0, 3.0],
+            "method.auxiliary": [0.3, 1.0, 3.0],
+            "method.kernel": ["rbf", "rbf", "negative_euclidean", "cosine"],
             # Taking turns costs four times as much a trial; whether it helps is compared after the search.
             "training.updates": ["simultaneous"],
         },

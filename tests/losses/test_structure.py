@@ -18,8 +18,8 @@ STAR = Adjacency.from_edge_index(torch.tensor([[1, 2], [0, 0]]), 3)
 @pytest.mark.parametrize(
     ("kernel", "bandwidth", "expected"),
     [
-        ("euclidean", "median", 2.715445),
-        ("l2", "median", 0.462117),
+        ("euclidean", "mean", 2.715445),
+        ("l2", "mean", 0.462117),
         ("laplace", 100.0, 4.852e-05),
         ("rbf", 1.0, 0.109003),
         ("negative_euclidean", math.sqrt(0.5), 2.715445),
@@ -117,3 +117,18 @@ def test_gradient_is_finite_where_features_coincide() -> None:
     target = edge_similarity(graph, features(8, 1), "negative_l2")
     local_structure_kl(graph, target, edge_similarity(graph, h, "negative_l2")).sum().backward()
     assert h.grad is not None and h.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "negative_euclidean", "negative_l2", "laplace"])
+@pytest.mark.parametrize("bandwidth", ["mean", "median"])
+def test_a_bandwidth_from_the_data_makes_the_scale_irrelevant(kernel: str, bandwidth: str) -> None:
+    """Multiplying all features changes nothing, and so no gradient points along them (Euler's theorem)."""
+    graph, h = random_graph(), features(9).requires_grad_()
+    target = edge_similarity(graph, features(10), kernel, bandwidth)
+    loss = local_structure_kl(graph, target, edge_similarity(graph, h, kernel, bandwidth))
+    torch.testing.assert_close(
+        local_structure_kl(graph, target, edge_similarity(graph, 37 * h, kernel, bandwidth)), loss
+    )
+    loss.sum().backward()
+    assert h.grad is not None
+    assert (h * h.grad).sum((1, 2)).abs().max() < 1e-7 < h.grad.abs().max()

@@ -24,17 +24,25 @@ from graphstill.ops import (
 
 Kernel = Literal["rbf", "linear", "poly", "euclidean", "l2", "cosine", "laplace", "negative_euclidean", "negative_l2"]
 KERNELS: tuple[str, ...] = get_args(Kernel)
-Bandwidth = float | Literal["median"]
+Bandwidth = float | Literal["mean", "median"]
 
 
-def _median(distance: Tensor) -> Tensor:
-    """The median positive distance of each member, [M, E] -> [M, 1]; 1 where all are zero. No gradient."""
-    d = distance.detach()
-    d = torch.where(d > 0, d, torch.nan)
-    return d.nanmedian(-1, keepdim=True).values.nan_to_num(1.0).clamp(min=1e-12)
+def _scale(distance: Tensor, bandwidth: Bandwidth) -> Tensor | float:
+    """The distance that counts as one, for each member: [M, E] -> [M, 1], or the number given.
+
+    The gradient flows through it, so that a similarity is exactly invariant to the scale of the features. Held
+    constant instead, it leaves a force along that scale which no change of scale can satisfy: students that teach each
+    other shrank their features to nothing.
+    """
+    if not isinstance(bandwidth, str):
+        return float(bandwidth)
+    if bandwidth == "mean":
+        return distance.mean(-1, keepdim=True).clamp(min=1e-12)
+    positive = torch.where(distance > 0, distance, torch.nan)
+    return positive.nanmedian(-1, keepdim=True).values.nan_to_num(1.0).clamp(min=1e-12)
 
 
-def edge_similarity(graph: Adjacency, x: Tensor, kernel: Kernel, bandwidth: Bandwidth = "median") -> Tensor:
+def edge_similarity(graph: Adjacency, x: Tensor, kernel: Kernel, bandwidth: Bandwidth = "mean") -> Tensor:
     """SIM(h_i, h_j) for every edge.
 
     Shapes: x [M, N, D] -> [M, E] in the order of `graph`.
@@ -45,9 +53,9 @@ def edge_similarity(graph: Adjacency, x: Tensor, kernel: Kernel, bandwidth: Band
       ``negative_euclidean``, ``negative_l2``: −‖a−b‖² / (2σ²) and −‖a−b‖ / σ, which rank neighbours the way a
       similarity should and do not saturate.
 
-    ``bandwidth`` is σ: a number, or "median", which takes from the data, for each member and call, the median
-    distance over edges (for the kernels of the squared distance: σ² = median of ‖a−b‖²). No gradient flows through
-    the bandwidth.
+    ``bandwidth`` is σ: a number, or "mean" or "median", which take from the data, for each member and call, the mean
+    or median distance over edges (for the kernels of the squared distance: σ² = the mean or median of ‖a−b‖²). The
+    gradient flows through it: multiplying all features by a number changes nothing.
     """
     if kernel == "linear":
         return edge_dot(graph, x)
@@ -57,7 +65,7 @@ def edge_similarity(graph: Adjacency, x: Tensor, kernel: Kernel, bandwidth: Band
         return edge_cosine(graph, x)
     if kernel == "laplace":
         d = edge_l1_distance(graph, x)
-        return (-d / (_median(d) if bandwidth == "median" else bandwidth)).exp()
+        return (-d / _scale(d, bandwidth)).exp()
     d2 = edge_squared_distance(graph, x)
     if kernel == "euclidean":
         return d2
@@ -66,8 +74,8 @@ def edge_similarity(graph: Adjacency, x: Tensor, kernel: Kernel, bandwidth: Band
         d = d2.clamp(min=1e-12).sqrt()
         if kernel == "l2":
             return d
-        return -d / (_median(d) if bandwidth == "median" else bandwidth)
-    variance = _median(d2) if bandwidth == "median" else float(bandwidth) ** 2
+        return -d / _scale(d, bandwidth)
+    variance = _scale(d2, bandwidth) if isinstance(bandwidth, str) else float(bandwidth) ** 2
     scaled = -d2 / (2 * variance)
     return scaled.exp() if kernel == "rbf" else scaled
 

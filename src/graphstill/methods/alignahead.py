@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity
-from graphstill.methods.checks import one_of, peers, positive
+from graphstill.methods.checks import kernel_bandwidth, one_of, peers
 from graphstill.methods.method import Method, Needs, Step, register
 from graphstill.methods.views import Peers, View
 from graphstill.ops import edge_log_softmax
@@ -83,13 +83,12 @@ class Alignahead(Method):
 
     shift: Literal[1, 0, -1] = 1
     kernel: Kernel = "negative_euclidean"
-    bandwidth: Bandwidth = "median"
+    bandwidth: Bandwidth = "mean"
 
     def __post_init__(self) -> None:
         one_of(self, (1, 0, -1), shift=self.shift)
         one_of(self, KERNELS, kernel=self.kernel)
-        if self.bandwidth != "median":
-            positive(self, bandwidth=self.bandwidth)
+        kernel_bandwidth(self, self.bandwidth)
 
     @classmethod
     def released(cls) -> Alignahead:

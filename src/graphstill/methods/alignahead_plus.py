@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, supervised
 from graphstill.methods.alignahead import cross_layer_structure
-from graphstill.methods.checks import not_negative, one_of, peers, positive
+from graphstill.methods.checks import kernel_bandwidth, not_negative, one_of, peers
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
 from graphstill.methods.modules import initialise
 from graphstill.methods.views import Peers, View
@@ -50,13 +50,12 @@ class AlignaheadPlus(Method):
     feature: float = 1.0
     auxiliary: float = 1.0
     kernel: Kernel = "negative_euclidean"
-    bandwidth: Bandwidth = "median"
+    bandwidth: Bandwidth = "mean"
 
     def __post_init__(self) -> None:
         not_negative(self, structure=self.structure, feature=self.feature, auxiliary=self.auxiliary)
         one_of(self, KERNELS, kernel=self.kernel)
-        if self.bandwidth != "median":
-            positive(self, bandwidth=self.bandwidth)
+        kernel_bandwidth(self, self.bandwidth)
 
     def build(self, spec: Spec) -> Parts:
         widths = spec.widths

@@ -39,6 +39,14 @@ def one_of(method: Method, choices: Sequence[Any], **values: Any) -> None:
             raise ConfigError(f"{method.name}: {key} is {value!r}, but must be one of {', '.join(map(repr, choices))}")
 
 
+def kernel_bandwidth(method: Method, value: float | str) -> None:
+    """A kernel's σ: a positive number, or where to take it from."""
+    if isinstance(value, str):
+        one_of(method, ("mean", "median"), bandwidth=value)
+    else:
+        positive(method, bandwidth=value)
+
+
 def teacher(t: View | None) -> View:
     """The teacher's view of a method that needs one; the engine refuses to start such a method without it."""
     assert t is not None

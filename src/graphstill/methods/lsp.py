@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity, local_structure_kl
-from graphstill.methods.checks import one_of, positive, teacher
+from graphstill.methods.checks import kernel_bandwidth, one_of, positive, teacher
 from graphstill.methods.method import Method, Needs, Step, register
 from graphstill.methods.views import View
 
@@ -27,7 +27,7 @@ class LSP(Method):
     Args:
         kernel: the similarity, see `losses.edge_similarity`. The default is a negated squared distance with a
             bandwidth from the data.
-        bandwidth: σ, or "median": the median distance over edges, of each network for itself.
+        bandwidth: σ, or "mean" or "median": that of the distances over edges, of each network for itself.
         layer, teacher_layer: hidden layer of the student and of the teacher, counted from the first (0) or last (−1).
         direction: "target" = KL(teacher ‖ student), "student" = KL(student ‖ teacher), as the paper writes it.
         self_loops: whether a node is its own neighbour (the released code: yes).
@@ -45,7 +45,7 @@ class LSP(Method):
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     kernel: Kernel = "negative_euclidean"
-    bandwidth: Bandwidth = "median"
+    bandwidth: Bandwidth = "mean"
     layer: int = -1
     teacher_layer: int = -1
     direction: Literal["target", "student"] = "target"
@@ -55,8 +55,7 @@ class LSP(Method):
     def __post_init__(self) -> None:
         one_of(self, KERNELS, kernel=self.kernel)
         one_of(self, ("target", "student"), direction=self.direction)
-        if self.bandwidth != "median":
-            positive(self, bandwidth=self.bandwidth)
+        kernel_bandwidth(self, self.bandwidth)
         positive(self, last_epoch=self.last_epoch)
 
     @classmethod
