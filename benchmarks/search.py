@@ -67,6 +67,22 @@ SPACES: dict[str, dict[str, Any]] = {
             "training.warmup": [20, 50],
         },
     },
+    # The settings that hold on both, and what each arm makes of them with its own dropout and learning rate.
+    "oad-final": {
+        "arm": "oad",
+        "model": {"name": "gcn", "hidden": 16},
+        "training": {"epochs": 200, "weight_decay": 1e-3, "warmup": 50},
+        "shared": {
+            "model.dropout": [0.5, 0.7],
+            "model.drop_edge": [0.0, 0.2],
+            "training.lr": [0.02, 0.03],
+        },
+        "method": {
+            "method.temperature": [0.5],
+            "method.global_weight": [1.0],
+            "method.local_weight": [0.01],
+        },
+    },
     "alignahead++": {
         "arm": "alignahead++",
         "model": {"name": "gcn", "hidden": 16},
