@@ -75,7 +75,7 @@ def test_turns_break_the_tie_of_equal_students(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_plus_without_its_additions_is_alignahead() -> None:
-    plus = set_stage(AlignaheadPlus(feature=0.0, auxiliary=0.0), tiny_task(), [0])
+    plus = set_stage(AlignaheadPlus(structure=1.0, feature=0.0, auxiliary=0.0), tiny_task(), [0])
     torch.testing.assert_close(plus.total(), set_stage(Alignahead(shift=1), tiny_task(), [0]).total())
     assert plus.active[0].parts.joint is None
 
@@ -88,7 +88,7 @@ def test_plus_adds_classifiers_that_inference_does_not_have() -> None:
 
 def test_plus_sees_a_collapse_that_structure_cannot() -> None:
     """All nodes alike: structure is silent, deep supervision is not."""
-    stage = set_stage(AlignaheadPlus(), tiny_task(), [0])
+    stage = set_stage(AlignaheadPlus(auxiliary=1.0), tiny_task(), [0])
     leaf = torch.zeros_like(stage.s.hidden[0].pre).requires_grad_()
     collapsed = stage.s.detach()
     collapsed.hidden = [Hidden(leaf, leaf, leaf)] * 2
@@ -103,7 +103,7 @@ def test_plus_sees_a_collapse_that_structure_cannot() -> None:
 
 
 def test_feature_term_is_the_mean_squared_distance_to_the_next_layer() -> None:
-    stage = set_stage(AlignaheadPlus(structure=0.0, auxiliary=0.0), tiny_task(), [0])
+    stage = set_stage(AlignaheadPlus(structure=0.0, feature=1.0, auxiliary=0.0), tiny_task(), [0])
     first, second = (h.pre.detach() for h in stage.s.hidden)
     expected = torch.stack(
         [sum((first[i] - second[j]).square().mean() for j in range(3) if j != i) / 2 for i in range(3)]  # type: ignore[misc]

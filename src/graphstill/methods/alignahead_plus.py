@@ -30,7 +30,7 @@ class AlignaheadPlus(Method):
                              + feature · Σ_{l<L} mean (h_k^{(l)} − h_j^{(l+1)})² ]
 
     Args:
-        structure, feature, auxiliary: weights of the three terms.
+        structure, feature, auxiliary: weights of the three terms, chosen on validation (Cora and CiteSeer).
         kernel, bandwidth: the similarity, see `losses.edge_similarity`.
 
     Shapes: hidden features before activation [M, N, D_l]; terms `structure`, `feature`, `auxiliary` of [M]. Where
@@ -46,9 +46,9 @@ class AlignaheadPlus(Method):
     needs = Needs(peers=True, hidden=True)
     updates = "alternating"
 
-    structure: float = 1.0
-    feature: float = 1.0
-    auxiliary: float = 1.0
+    structure: float = 0.1
+    feature: float = 3.0
+    auxiliary: float = 3.0
     kernel: Kernel = "negative_euclidean"
     bandwidth: Bandwidth = "mean"
 
