@@ -24,7 +24,7 @@ def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tens
       root of the mean squared distance over all pairs, of each member.
     * ``sigmoid``: tanh(a·b / scale²). ``"data"`` is the root of the mean squared length.
 
-    No gradient flows through a scale from the data.
+    The gradient flows through a scale from the data: multiplying all features by a number changes nothing.
     """
     if kernel in ("cosine", "poly"):
         return unit(x)
@@ -32,7 +32,7 @@ def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tens
         x = x - x.mean(1, keepdim=True)
     if scale != "data":
         return x / scale
-    mean = x.detach().square().sum(-1).mean(-1)
+    mean = x.square().sum(-1).mean(-1)
     # Of centred features the mean squared distance over all pairs is twice the mean squared length.
     squared = mean if kernel == "sigmoid" else 2 * mean
     return x * torch.where(squared > 0, squared, 1.0).rsqrt()[:, None, None]
@@ -116,10 +116,10 @@ def relu_features(x: Tensor, directions: Tensor, scale: PairScale = "data") -> T
     """ReLU(x W) / √F, whose inner products are those of an arc-cosine kernel in the mean over Gaussian W.
 
     Shapes: x [M or 1, N, D], W [M, D, F] -> [M, N, F]. Inner products are multiplied by `scale`; "data" divides them by
-    the mean squared length of x, of each member, without gradient.
+    the mean squared length of x, of each member, gradient included.
     """
     if scale == "data":
-        squared = x.detach().square().sum(-1).mean(-1)[:, None, None]
+        squared = x.square().sum(-1).mean(-1)[:, None, None]
         x = x * torch.where(squared > 0, squared, 1.0).rsqrt()
     else:
         x = x * math.sqrt(scale)
