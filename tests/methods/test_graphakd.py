@@ -12,8 +12,8 @@ from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import judged_fake, judged_real
 from graphstill.methods import GraphAKD
 from graphstill.methods.identifiers import Diagonal, Identifiers, LogitsIdentifier
-from graphstill.methods.modules import initialise
 from graphstill.nn import GCN
+from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency
 from tests.methods.stage import Stage, as_target, map_view, set_stage
 from tests.tiny import tiny_task

@@ -11,8 +11,9 @@ from graphstill.engine import Training, distill
 from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import judged_fake, judged_real, softmax_kl
 from graphstill.methods import OAD, CoDistillation, Peers
-from graphstill.methods.modules import GraphCritic, initialise
+from graphstill.methods.modules import GraphCritic
 from graphstill.nn import GAT, GCN, GraphSAGE, Hidden
+from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency
 from tests.methods.stage import set_stage
 from tests.tiny import tiny_task

@@ -12,9 +12,8 @@ from graphstill.losses import KERNELS, Bandwidth, Kernel, supervised
 from graphstill.methods.alignahead import cross_layer_structure
 from graphstill.methods.checks import kernel_bandwidth, not_negative, one_of, peers
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.views import Peers, View
-from graphstill.nn.layers import Linear
+from graphstill.nn.layers import Linear, initialise
 
 
 @register("alignahead++")

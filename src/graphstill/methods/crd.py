@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from graphstill.losses import log_normaliser, noise_contrastive, take, unit
 from graphstill.methods.checks import not_negative, one_of, positive, teacher
 from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.methods.views import View
-from graphstill.nn.layers import Linear
+from graphstill.nn.layers import Linear, initialise
 from graphstill.ops import Noise
 
 

@@ -11,10 +11,9 @@ from graphstill.losses import hint_distance, unit
 from graphstill.methods.checks import not_negative, one_of, teacher
 from graphstill.methods.heads import TwoHeads
 from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.sampling import PLACES, Place, counts, hidden, same_width, widths
 from graphstill.methods.views import View
-from graphstill.nn.layers import Linear
+from graphstill.nn.layers import Linear, initialise
 
 
 @register("fitnet")

@@ -10,9 +10,9 @@ from graphstill.losses import judged_fake, judged_real, supervised
 from graphstill.methods.checks import not_negative, positive, teacher
 from graphstill.methods.identifiers import Identifiers
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.sampling import counts, same_width, widths
 from graphstill.methods.views import View
+from graphstill.nn.layers import initialise
 
 
 @register("graphakd")

@@ -11,9 +11,9 @@ from graphstill.losses import PairScale, for_kernel, gram_distance, pair_distanc
 from graphstill.methods.checks import one_of, positive, teacher
 from graphstill.methods.heads import TwoHeads
 from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.methods.views import View
+from graphstill.nn.layers import initialise
 
 
 @register("gsp")

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from graphstill.nn.init import fill_, glorot_
 from graphstill.nn.layers import MemberModule
 from graphstill.ops import Adjacency, spmm
-
-
-def initialise(module: nn.Module, seeds: Sequence[int]) -> None:
-    """Draw every member's initial weights from its own seed, in the order in which the parts were registered."""
-    parts = [part for part in module.modules() if isinstance(part, MemberModule)]
-    for i, seed in enumerate(seeds):
-        generator = torch.Generator().manual_seed(seed)
-        for part in parts:
-            part.reset_member(i, generator)
 
 
 class CriticConv(MemberModule):

@@ -14,11 +14,10 @@ from graphstill.losses import product_matching
 from graphstill.methods.checks import not_negative, one_of, positive, teacher
 from graphstill.methods.gkd import paired_layers
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.modules import initialise
 from graphstill.methods.sampling import counts, same_width
 from graphstill.methods.views import View
 from graphstill.nn.init import glorot_
-from graphstill.nn.layers import MemberModule
+from graphstill.nn.layers import MemberModule, initialise
 
 
 class LearntFeatures(MemberModule):

@@ -74,7 +74,8 @@ def results_table(results: Sequence[dict[str, Any]]) -> str:
     note = (
         f"Test {' / '.join(metrics)} in points, mean ± standard deviation over {' or '.join(map(str, seeds))} seeds, "
         "epoch selected by validation; parameters in brackets. *alone* is the same student, or the same group without "
-        "exchange, with the same seeds and settings; groups are represented by their mean member. Differences are "
+        "exchange, with the same seeds and, unless the recipe gives it its own, the same settings; groups are "
+        "represented by their mean member. Differences are "
         f"paired by seed; p is a two-sided paired t-test, Holm-corrected over {len(results)} rows."
     )
     return "\n".join([*lines, "", note])
