@@ -89,10 +89,17 @@ def test_update_replaces_what_is_between_the_markers_and_nothing_else(tmp_path: 
             replaced(text, table)
 
 
-def test_the_readme_holds_the_table_of_the_committed_results_and_no_other_number() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    committed = ROOT / "benchmarks" / "results"
-    table = results_table(read_results(committed)) if list(committed.glob("*.json")) else ""
-    assert readme.split(BEGIN)[1].split(END)[0].strip() == table, (
-        "run `graphstill report benchmarks/results --update README.md`"
-    )
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_pages_hold_the_committed_results_and_no_other_number(page: str) -> None:
+    """Each row shown is the generated one, its p corrected for all committed rows; the full page shows all."""
+    shown = (ROOT / page).read_text(encoding="utf-8").split(BEGIN)[1].split(END)[0].strip()
+    names = [line.split("|")[1].strip() for line in shown.splitlines() if line.startswith("| ")][1:]
+    results = read_results(ROOT / "benchmarks" / "results")
+    assert shown == results_table(results, names), "run `make tables`"
+    assert page == "README.md" or names == [result["name"] for result in results]
+
+
+def test_a_row_that_does_not_exist_cannot_be_shown() -> None:
+    results = read_results(ROOT / "benchmarks" / "results")
+    with pytest.raises(ConfigError, match="no result of a recipe 'kd-corra'.*did you mean 'kd-cora'"):
+        results_table(results, ["kd-corra"])

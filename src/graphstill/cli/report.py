@@ -18,6 +18,10 @@ def command(
         Path | None,
         typer.Option("--update", help="A Markdown file whose marked table is replaced.", show_default=False),
     ] = None,
+    only: Annotated[
+        str,
+        typer.Option("--only", help="Recipes to show, by name, with blanks between; p counts all.", show_default=False),
+    ] = "",
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
 ) -> None:
@@ -25,7 +29,7 @@ def command(
     from graphstill import report
 
     results = report.read_results(folder)
-    table = report.results_table(results)
+    table = report.results_table(results, only.split())
     found: dict[str, Any] = {"rows": report.results_rows(results), "table": table}
     if update is not None:
         found |= {"file": str(update), "changed": report.update(update, table)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from graphstill.errors import ConfigError, DataError
+from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.files import atomic_write_text
 from graphstill.study.statistics import holm
 
@@ -64,9 +64,19 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     return rows
 
 
-def results_table(results: Sequence[dict[str, Any]]) -> str:
-    """The rows as Markdown, with the line that says how to read them."""
+def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -> str:
+    """The rows as Markdown, with the line that says how to read them.
+
+    `only` shows the rows of these recipes, in this order; p is corrected for all of them, shown or not. Raises
+    ConfigError for a name that has no result.
+    """
     rows = results_rows(results)
+    if only:
+        by_name = {row["recipe"]: row for row in rows}
+        for name in only:
+            if name not in by_name:
+                raise ConfigError(f"no result of a recipe {name!r} among {len(rows)}: {nearest(name, by_name)}")
+        rows = [by_name[name] for name in only]
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     lines += ["| " + " | ".join(row[column] for column in HEADER) + " |" for row in rows]
     seeds = sorted({len(result["seeds"]) for result in results})
