@@ -101,5 +101,5 @@ def test_pages_hold_the_committed_results_and_no_other_number(page: str) -> None
 
 def test_a_row_that_does_not_exist_cannot_be_shown() -> None:
     results = read_results(ROOT / "benchmarks" / "results")
-    with pytest.raises(ConfigError, match="no result of a recipe 'kd-corra'.*did you mean 'kd-cora'"):
+    with pytest.raises(ConfigError, match=r"no result of a recipe 'kd-corra'.*did you mean 'kd-cora'"):
         results_table(results, ["kd-corra"])
