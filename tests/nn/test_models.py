@@ -237,6 +237,14 @@ def test_noise_is_repeatable_and_deterministic_cohorts_have_none(spec: Model) ->
 
 
 @every
+def test_noiseless_means_that_training_computes_what_evaluation_does(spec: Model) -> None:
+    """The engine shares one pass between both where a cohort says so: noise that it overlooked would be lost."""
+    cohort = build(spec)
+    same = torch.equal(cohort(dense(), graph(), noise(step=1)).logits, cohort(dense(), graph()).logits)
+    assert cohort.noiseless == same
+
+
+@every
 def test_wrong_input_is_refused(spec: Model) -> None:
     cohort = build(spec)
     member = cohort.member(0)

@@ -204,6 +204,8 @@ def _knowledge(teacher: AnyTeacher, task: NodeTask, method: Method | Composite, 
     sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)
     if isinstance(teacher, Knowledge):
         known, best = teacher, 0
+        if known.task_hash is not None:
+            task.check_teacher(known.task_hash, "the teacher's table")
     elif isinstance(teacher, Run):
         task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
         source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
@@ -215,8 +217,6 @@ def _knowledge(teacher: AnyTeacher, task: NodeTask, method: Method | Composite, 
         best = 0
     else:
         known, best = knowledge.of_array(teacher, task), 0
-    if known.task_hash is not None:
-        task.check_teacher(known.task_hash, "the teacher's table")
     return knowledge.match_runs(known, runs, best)
 
 

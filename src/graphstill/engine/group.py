@@ -22,11 +22,10 @@ class Block:
         self.cohort, self.members, self.noise = cohort, members, noise
         self._cached: tuple[Batch, Output] | None = None
         self._attached: Output | None = None
-        self.noiseless = noiseless(cohort)
 
     def train_output(self, batch: Batch, step: int) -> Output:
         """Outputs with gradient and, where the network has dropout, with noise."""
-        if self.noiseless:
+        if self.cohort.noiseless:
             self.output(batch)
             attached, self._attached = self._attached, None
             return attached if attached is not None else self.cohort(batch.x, batch.graph)
@@ -39,9 +38,9 @@ class Block:
         recorded and serves for both.
         """
         if self._cached is None or self._cached[0] is not batch:
-            with torch.set_grad_enabled(self.noiseless):
+            with torch.set_grad_enabled(self.cohort.noiseless):
                 out = self.cohort(batch.x, batch.graph)
-            self._attached = out if self.noiseless else None
+            self._attached = out if self.cohort.noiseless else None
             self._cached = (batch, detached(out))
         return self._cached[1]
 
@@ -96,20 +95,6 @@ class Group:
 
     def _merge(self, parts: Sequence[Output]) -> Output:
         return parts[0] if len(parts) == 1 else stack_outputs(parts)
-
-    def member(self, index: int) -> tuple[Block, int]:
-        """The block that holds a member, and the member's place in it."""
-        block = self.blocks[0] if len(self.blocks) == 1 else self.blocks[index % self.peers]
-        return block, int((block.members == index).nonzero()[0, 0])
-
-
-def noiseless(cohort: Cohort) -> bool:
-    """Whether a training pass computes what an evaluation pass does: no dropout, DropEdge or batch statistics."""
-    if not cohort.stacked:
-        return False
-    options = cohort.spec.options()
-    rates = [options.get(key, 0.0) for key in ("dropout", "attention_dropout", "drop_edge")]
-    return cohort.deterministic or not (any(rates) or options.get("batch_norm", False))
 
 
 def detached(out: Output) -> Output:

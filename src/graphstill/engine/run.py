@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -139,8 +140,6 @@ class Run:
         Raises:
             CheckpointError: a file is missing or broken, or the network was not one of the zoo.
         """
-        import json
-
         directory = Path(directory)
         path = directory / "result.json"
         try:

@@ -29,7 +29,6 @@ from graphstill.losses.structure import (
     Kernel,
     edge_similarity,
     local_structure_kl,
-    local_structure_kl_per_node,
 )
 from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, supervised
 
@@ -63,7 +62,6 @@ __all__ = [
     "judged_real",
     "kernel_matching",
     "local_structure_kl",
-    "local_structure_kl_per_node",
     "log_normaliser",
     "min_logit",
     "min_logit_multi_label",

@@ -19,7 +19,6 @@ from graphstill.ops import (
     edge_l1_distance,
     edge_log_softmax,
     edge_squared_distance,
-    segment_sum,
 )
 
 Kernel = Literal["rbf", "linear", "poly", "euclidean", "l2", "cosine", "laplace", "negative_euclidean", "negative_l2"]
@@ -93,10 +92,3 @@ def local_structure_kl(
     terms = log_q.exp() * (log_q - log_p) if direction == "target" else log_p.exp() * (log_p - log_q)
     nodes = (graph.degree() > 0).sum().clamp(min=1)
     return terms.sum(-1) / nodes
-
-
-def local_structure_kl_per_node(graph: Adjacency, target: Tensor, student: Tensor) -> Tensor:
-    """KL(target ‖ student) of each node's neighbour distribution, [M, E] twice -> [M, N]; 0 for nodes without edges."""
-    log_q = edge_log_softmax(graph, target)
-    log_p = edge_log_softmax(graph, student)
-    return segment_sum(graph, log_q.exp() * (log_q - log_p))

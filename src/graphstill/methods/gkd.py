@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import PairKernel, PairScale, for_kernel, kernel_matching, product_matching, relu_features
-from graphstill.methods.checks import not_negative, one_of, positive, teacher
+from graphstill.methods.checks import not_negative, one_of, positive, share, teacher
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
 from graphstill.methods.sampling import Sampler, counts, same_width
 from graphstill.methods.views import View
@@ -72,8 +72,8 @@ class GKD(Method):
         counts(self, features=self.features, samples=self.samples)
         one_of(self, ("all", "last"), layers=self.layers)
         one_of(self, ("mean", "sum"), reduction=self.reduction)
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
-            one_of(self, ("a number from 0 to 1", None), alpha=self.alpha)
+        if self.alpha is not None:
+            share(self, alpha=self.alpha)
 
     @classmethod
     def released(cls) -> GKD:

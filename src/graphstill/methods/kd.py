@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.methods.checks import one_of, positive, teacher
+from graphstill.methods.checks import one_of, positive, share, teacher
 from graphstill.methods.method import Method, Needs, Nodes, Step, register
 from graphstill.methods.views import View
 
@@ -44,8 +44,7 @@ class KD(Method):
     def __post_init__(self) -> None:
         positive(self, temperature=self.temperature)
         one_of(self, ("all", "train"), nodes=self.nodes)
-        if not 0 <= self.alpha <= 1:
-            one_of(self, ("a number from 0 to 1",), alpha=self.alpha)
+        share(self, alpha=self.alpha)
 
     def supervision(self, progress: float) -> float:
         return 1.0 - self.alpha

@@ -81,7 +81,7 @@ def map_hidden(hidden: Hidden, f: Callable[[Tensor], Tensor]) -> Hidden:
     return Hidden(pre, post, dropped)
 
 
-def stack_outputs(outputs: Sequence[Output], who: str = "peers") -> Output:
+def stack_outputs(outputs: Sequence[Output]) -> Output:
     """Outputs of one cohort a peer, each [R, ...], as one with members in the order run · peers + peer.
 
     Hidden layers are stacked where all peers have that layer at the same width; where depth or width differ, only the
@@ -94,7 +94,7 @@ def stack_outputs(outputs: Sequence[Output], who: str = "peers") -> Output:
         return torch.stack(tuple(tensors), dim=1).flatten(0, 1)
 
     if any(o.logits.shape != outputs[0].logits.shape for o in outputs):
-        raise MethodError(f"the {who} have logits of different shapes: {[tuple(o.logits.shape) for o in outputs]}")
+        raise MethodError(f"the peers have logits of different shapes: {[tuple(o.logits.shape) for o in outputs]}")
     hidden: list[Hidden] = []
     for back in range(1, min(len(o.hidden) for o in outputs) + 1):
         layers = [o.hidden[-back] for o in outputs]

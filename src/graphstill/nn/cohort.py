@@ -40,6 +40,11 @@ class Cohort(nn.Module, ABC):
     def members(self) -> int:
         return len(self.seeds)
 
+    @property
+    def noiseless(self) -> bool:
+        """Whether a training pass surely computes what an evaluation pass does. Not known of a foreign module."""
+        return False
+
     @abstractmethod
     def forward(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None = None) -> Output:
         """Logits and hidden features of every node for every member.

@@ -50,6 +50,15 @@ class StackedCohort(Cohort):
         """The width of the widest product in the network."""
         return max(parameter.size(-1) for parameter in self.parameters())
 
+    @property
+    def noiseless(self) -> bool:
+        options = self.spec.options()
+        if options.get("batch_norm", False):
+            return False
+        return self.deterministic or not any(
+            options.get(key, 0.0) for key in ("dropout", "attention_dropout", "drop_edge")
+        )
+
     @abstractmethod
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         """The forward pass on checked input.
