@@ -30,6 +30,14 @@ class CheckpointError(GraphstillError):
     """A checkpoint or a run directory is missing, broken, or belongs to something else."""
 
 
+class ExportError(GraphstillError):
+    """A student cannot be exported, or an exported folder is missing, broken, or not what it says it is."""
+
+
+class ServeError(GraphstillError):
+    """A server cannot start: an extra is missing, or the address cannot be used."""
+
+
 def nearest(key: str, known: Iterable[str]) -> str:
     """A hint ', did you mean X?' for an unknown key, or the list of known keys where nothing is near."""
     names = sorted(known)

@@ -9,16 +9,22 @@ from torch import Tensor
 
 from graphstill.data import NodeTask
 from graphstill.engine import Training, knowledge, terms
+from graphstill.engine.again import Again
 from graphstill.engine.group import Group
 from graphstill.methods import METHODS, Composite, Method, Parts, Peers, Step, View
-from graphstill.nn import GCN, Hidden
+from graphstill.nn import GCN, ROD, Hidden, Model
 from graphstill.nn.output import Output
 
 STUDENT = GCN(hidden=6, layers=3, dropout=0.0)
+WITH_HEADS = ROD(hidden=6, hops=2, dropout=0.0)
 
 
 def peers_of(method: Method) -> int:
     return 3 if method.needs.peers else 1
+
+
+def student_of(method: Method) -> Model:
+    return WITH_HEADS if method.needs.heads else STUDENT
 
 
 @dataclass
@@ -43,7 +49,7 @@ class Stage:
 
 def set_stage(method: Method, task: NodeTask, seeds: list[int], teacher_model: GCN | None = None) -> Stage:
     peers = peers_of(method)
-    group = Group([STUDENT] * peers, task.in_features, task.num_outputs, seeds, False, task.y.device)
+    group = Group([student_of(method)] * peers, task.in_features, task.num_outputs, seeds, False, task.y.device)
     known = None
     if method.needs.teacher:
         model = teacher_model or GCN(hidden=6, layers=3, dropout=0.0)
@@ -53,7 +59,8 @@ def set_stage(method: Method, task: NodeTask, seeds: list[int], teacher_model: G
     active = terms.build(Composite(method.terms), group, task, batch, known, Training(), seeds, "gcn")
     own = group.blocks[0].train_output(batch, 0)
     s, others = group.views(batch, group.blocks[0], own)
-    step = Step(0, 0.0, batch.train_rows, batch.y, task.multi_label, Parts(), others)
+    again = Again(group.blocks[0], batch, 0)
+    step = Step(0, 0.0, batch.train_rows, batch.y, task.multi_label, Parts(), others, x=batch.x, again=again)
     t = known.view(batch, peers) if known is not None else others if method.needs.peers else None
     return Stage(s, t, others, step, group, active)
 
@@ -67,7 +74,7 @@ def as_target(view: View, like: View | None) -> View | None:
 
 
 def with_tensors(view: View, output: Output) -> View:
-    return View(output.logits, output.hidden, view.graph, view.nodes)
+    return View(output.logits, output.hidden, view.graph, view.nodes, heads=output.heads)
 
 
 def map_view(view: View, f: object) -> View:
@@ -77,6 +84,7 @@ def map_view(view: View, f: object) -> View:
         [Hidden(g(h.pre), g(h.post), g(h.dropped)) for h in view.hidden],  # type: ignore[operator]
         view.graph,
         view.nodes,
+        heads=None if view.heads is None else g(view.heads),  # type: ignore[operator]
     )
 
 

@@ -9,7 +9,7 @@ import torch
 
 from graphstill.engine import terms
 from graphstill.errors import ConfigError, MethodError
-from graphstill.losses import judged_fake, judged_real
+from graphstill.losses import judged_fake, judged_real, unit
 from graphstill.methods import GraphAKD
 from graphstill.methods.identifiers import Diagonal, Identifiers, LogitsIdentifier
 from graphstill.nn import GCN
@@ -31,7 +31,7 @@ def test_fixture_of_the_local_identifier() -> None:
     graph = Adjacency.from_edge_index(torch.tensor([[1, 2, 3], [0, 0, 0]]), 4)
     critic = Diagonal(1, 2, 0.5)
     initialise(critic, [0])
-    scores = critic.edges(h, graph)
+    scores = critic.edges(unit(h), graph)
     torch.testing.assert_close(scores, 0.5 * torch.tensor([[1.0, 0.5, -0.2]]), atol=1e-6, rtol=0)
     loss = judged_real(scores) + judged_fake(scores)
     assert loss.item() == pytest.approx(1.412942, abs=1e-6)
@@ -96,9 +96,10 @@ def test_equal_features_cannot_be_told_apart() -> None:
     """Each adversarial part of the identifiers' loss is at least 2 ln 2 where teacher and student agree."""
     stage = set_stage(GraphAKD(), tiny_task(), [0, 1])
     d, h = identifiers(stage), stage.s.hidden[-1].post.detach()
+    u = unit(h)
     scores = [
-        d.edge.edges(h, stage.s.graph),
-        d.whole.summary(h, h.mean(1).sigmoid()),
+        d.edge.edges(u, stage.s.graph),
+        *d.whole.summaries(u, [h.mean(1).sigmoid()]),
         d.logits(stage.s.logits.detach())[..., -1],
     ]
     for x in scores:

@@ -14,9 +14,12 @@ from graphstill.nn import (
     GCNII,
     GIN,
     MLP,
+    PLP,
+    ROD,
     SGC,
     Cohort,
     GraphSAGE,
+    KnownLabels,
     Model,
     Output,
     StackedCohort,
@@ -36,6 +39,8 @@ PLAIN: list[Model] = [
     SGC(dropout=0.3),
     APPNP(hidden=6, hops=3),
     MLP(hidden=6, layers=3),
+    PLP(hidden=6, hops=3, dropout=0.5),
+    ROD(hidden=6, hops=3, dropout=0.5),
 ]
 SPECS: list[Model] = [
     *PLAIN,
@@ -47,6 +52,9 @@ SPECS: list[Model] = [
     GIN(hidden=12, layers=1, batch_norm=True),
     SGC(hops=0),
     MLP(hidden=12, layers=2, batch_norm=True, activation="gelu"),
+    PLP(hidden=6, layers=3, hops=2, scores="inductive", dropout=0.3, attention_dropout=0.4),
+    PLP(layers=1, hops=2, attention_dropout=0.0, released=True),
+    ROD(hidden=12, hops=1, dropout=0.0),
 ]
 
 
@@ -76,8 +84,15 @@ def sparse(dtype: torch.dtype = torch.float64, width: int = FEATURES) -> SparseF
     return SparseFeatures.from_dense(dense(dtype, width))
 
 
-def build(spec: Model, seeds: list[int] = SEEDS, dtype: torch.dtype = torch.float64) -> StackedCohort:
-    cohort = spec.build(FEATURES, CLASSES, seeds).to(dtype)
+def known() -> KnownLabels:
+    """Labels of five nodes, the isolated one among them, for models that have labels as an input."""
+    return KnownLabels.of(NODES, torch.tensor([1, 4, 8, 9, NODES - 1]), torch.tensor([2, 0, 3, 1, 2]))
+
+
+def build(
+    spec: Model, seeds: list[int] = SEEDS, dtype: torch.dtype = torch.float64, labels: KnownLabels | None = None
+) -> StackedCohort:
+    cohort = spec.build(FEATURES, CLASSES, seeds, labels or known()).to(dtype)
     assert isinstance(cohort, StackedCohort)
     return cohort
 

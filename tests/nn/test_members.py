@@ -16,6 +16,7 @@ from tests.nn.parts import (
     dense,
     edges,
     graph,
+    known,
     label,
     probe,
     scramble,
@@ -101,7 +102,7 @@ def test_member_parameters_are_views(spec: Model) -> None:
 
 @every
 def test_parameters_count(spec: Model) -> None:
-    count = spec.parameters_count(FEATURES, CLASSES)
+    count = spec.parameters_count(FEATURES, CLASSES, known())
     assert count == sum(parameter.numel() for parameter in build(spec).to_pyg(0).parameters())
     assert count == sum(parameter[0].numel() for parameter in build(spec).parameters())
 

@@ -13,7 +13,22 @@ import torch
 
 import graphstill.models
 from graphstill.errors import ConfigError
-from graphstill.nn import APPNP, GAT, GCN, GCNII, GIN, MLP, MODELS, SGC, GraphSAGE, Model, make_model, register_model
+from graphstill.nn import (
+    APPNP,
+    GAT,
+    GCN,
+    GCNII,
+    GIN,
+    MLP,
+    MODELS,
+    PLP,
+    ROD,
+    SGC,
+    GraphSAGE,
+    Model,
+    make_model,
+    register_model,
+)
 from tests.nn.parts import CLASSES, FEATURES, PLAIN, SEEDS, build, dense, graph, label
 
 
@@ -46,6 +61,13 @@ from tests.nn.parts import CLASSES, FEATURES, PLAIN, SEEDS, build, dense, graph,
         (APPNP, {"hops": 2.5}),
         (MLP, {"batch_norm": "no"}),
         (MLP, {"activation": None}),
+        (PLP, {"hops": 0}),
+        (PLP, {"layers": -1}),
+        (PLP, {"scores": "tra"}),
+        (PLP, {"attention_dropout": 1.0}),
+        (PLP, {"released": 1}),
+        (ROD, {"hops": 0}),
+        (ROD, {"dropout": 1.0}),
     ],
 )
 def test_options_out_of_range_are_refused(make: type[Model], options: dict[str, Any]) -> None:

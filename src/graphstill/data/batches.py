@@ -82,3 +82,11 @@ def thinned_graph(graph: Adjacency, share: float, generator: np.random.Generator
     kept = torch.ones(len(pairs), dtype=torch.bool, device=edges.device)
     kept[torch.from_numpy(drawn).to(edges.device)] = False
     return Adjacency.from_edge_index(edges[:, kept[pair]], graph.num_nodes)
+
+
+def isolated_graph(graph: Adjacency, nodes: Tensor) -> Adjacency:
+    """The graph without any edge of these nodes, which stay in it."""
+    gone = torch.zeros(graph.num_nodes, dtype=torch.bool, device=nodes.device)
+    gone[nodes] = True
+    edges = graph.edge_index()
+    return Adjacency.from_edge_index(edges[:, ~gone[edges].any(dim=0)], graph.num_nodes)

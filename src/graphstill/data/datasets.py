@@ -102,6 +102,11 @@ def load(
     normalize: Literal["default", "row"] | None = "default",
     batch_graphs: int | None = None,
     k: int | None = None,
+    edges_removed: float | None = None,
+    edges_seed: int | None = None,
+    train_removed: float | None = None,
+    train_seed: int | None = None,
+    positions: int | None = None,
 ) -> NodeTask:
     """A node task by name.
 
@@ -119,6 +124,10 @@ def load(
         normalize: "row", None, or the dataset's own default.
         batch_graphs: training graphs a batch, for sets of several graphs.
         k: neighbours, for digits only.
+        edges_removed: share of the edges that the task is without; `task.origin` is the whole one.
+        train_removed: share of the training nodes that are without label and edges; the same.
+        edges_seed, train_seed: of these choices; that of the split if None.
+        positions: columns of position features to add, made from the edges that are left: see `with_positions`.
 
     Raises:
         DataError: unknown name, or data that can neither be found nor downloaded: the message says what to put where.
@@ -130,7 +139,7 @@ def load(
     drawn = split if split is not None else entry.split
     if split is None or split == entry.split:
         train, val = (given if given is not None else own for given, own in ((train, entry.train), (val, entry.val)))
-    return NodeTask._from(
+    task = NodeTask._from(
         arrays,
         name=Path(name).stem if name.endswith(".npz") else name,
         split=drawn,
@@ -142,6 +151,16 @@ def load(
         sparse=entry.sparse,
         batch_graphs=batch_graphs if batch_graphs is not None else entry.batch_graphs,
     )
+    removals = (
+        ("edges", edges_removed, edges_seed, NodeTask.without_edges),
+        ("train", train_removed, train_seed, NodeTask.without_train_nodes),
+    )
+    for what, share, own, remove in removals:
+        if share is not None:
+            task = remove(task, share, seed if own is None else own)
+        elif own is not None:
+            raise ConfigError(f"{what}_seed={own} with dataset {name!r}: it is the seed of {what}_removed; give both")
+    return task if positions is None else task.with_positions(positions)
 
 
 def names(root: str | Path | None = None) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphstill.data.batches import Batch
+from graphstill.data.hashing import arrays_digest
 from graphstill.data.metrics import METRICS
 from graphstill.errors import DataError, SealError
 
@@ -109,6 +110,10 @@ class SealedTest:
     def _derive(self, batch: Callable[[], tuple[Batch, Tensor]], *, share_record: bool) -> SealedTest:
         """The same labels for a copy of the task, with one record of openings for both or a new one."""
         return SealedTest(self.__labels, self.__metric, batch, self.__openings if share_record else None)
+
+    def _labels_digest(self, train: Tensor, val: Tensor) -> bytes:
+        """The digest of a task's labels (`hashing.digests`) where those of training or validation are other ones."""
+        return arrays_digest(*(part.to(self.__labels.dtype) for part in (train, val, self.__labels)))
 
     def __repr__(self) -> str:
         return f"SealedTest(nodes={len(self.__labels)}, openings={len(self.__openings)})"

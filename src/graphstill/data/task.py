@@ -10,15 +10,15 @@ from typing import Any, Literal, Self, Unpack
 import torch
 from torch import Tensor
 
-from graphstill.data import hashing
+from graphstill.data import derived, hashing, positions
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
-from graphstill.data.batches import Batch, thinned_graph
+from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
 from graphstill.data.features import as_features
 from graphstill.data.npz import read_npz
 from graphstill.data.options import SplitOptions, TaskOptions
 from graphstill.data.sealed import SealedTest, hidden_like
-from graphstill.data.splits import Split, stream
+from graphstill.data.splits import Split
 from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
 from graphstill.data.views import TEST, TRAIN, VAL, Views
 from graphstill.errors import ConfigError, DataError
@@ -56,6 +56,7 @@ class NodeTask:
         inductive: whether test nodes are absent from training; graph_ptr: int64 [graphs + 1] or None.
         split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
         test: the SealedTest.
+        origin: where edges or training nodes were removed, the whole task: same features, validation and test nodes.
 
     Raises:
         DataError: anything about the data that cannot be learnt from; the message says what, where, and what to do.
@@ -153,7 +154,11 @@ class NodeTask:
         part[chosen.train], part[chosen.val], part[chosen.test] = TRAIN, VAL, TEST
         visible = hidden_like(labels, torch.cat([chosen.train, chosen.val]))
         graph = Adjacency.from_edge_index(edges, self.num_nodes)
-        self._removed: list[dict[str, float]] = []
+        self.origin: NodeTask | None = None
+        self._edges_removed: list[dict[str, float]] = []
+        self._train_removed: list[dict[str, float]] = []
+        self._labels_shuffled: int | None = None
+        self._positions: dict[str, int] | None = None
         self._digests = hashing.digests(x, graph, labels, chosen, self.graph_ptr)
         self._view(Views(x, graph, visible, part, self.graph_ptr, self.inductive, batch_graphs))
         self.test = SealedTest(labels[chosen.test], self.metric, self._views.test)
@@ -184,14 +189,21 @@ class NodeTask:
         """
         return self._views.full()
 
-    def check_teacher(self, hash: str, what: str) -> None:
-        """Raises DataError where `what`, made from data of that hash, may have seen this task's test nodes."""
-        if hash != self.hash:
-            raise DataError(
-                f"{what} was made from other data (hash {hash[:12]}) than task {self.name!r} (hash {self.hash[:12]}): "
-                "it may have seen this task's test nodes; train it on this very task: the same features, edges, "
-                "labels, split and setting"
-            )
+    def check_teacher(self, hash: str, what: str) -> NodeTask:
+        """The task that `what`, of that hash, was made from: this one, or the `origin` that it was reduced from.
+
+        Raises:
+            DataError: it is another one, so that `what` may have seen this task's test nodes.
+        """
+        for task in (self, self.origin):
+            if task is not None and task.hash == hash:
+                return task
+        also = "" if self.origin is None else f", or on the whole task that it was made from ({self.origin.hash[:12]})"
+        raise DataError(
+            f"{what} was made from other data (hash {hash[:12]}) than task {self.name!r} (hash {self.hash[:12]}): "
+            "it may have seen this task's test nodes; train it on this very task: the same features, edges, "
+            f"labels, split and setting{also}"
+        )
 
     def protocol(self) -> dict[str, Any]:
         """What is printed with every result, as plain values: data, split, setting, what selects, sizes, hash."""
@@ -204,7 +216,10 @@ class NodeTask:
             "selection": f"validation {self.metric}",
             "nodes": self.num_nodes,
             "edges": self.num_edges,
-            "edges_removed": self._removed,
+            "edges_removed": self._edges_removed,
+            "train_removed": self._train_removed,
+            "labels_shuffled": self._labels_shuffled,
+            "positions": self._positions,
             "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
             "features": self.in_features,
             "feature_normalization": self._normalize,
@@ -229,29 +244,25 @@ class NodeTask:
         graph, part_of = old.graph.to(device), old.part.to(device)
         moved._view(Views(x, graph, y, part_of, old.graph_ptr, old.inductive, old.batch_graphs))
         moved.test = self.test._derive(moved._views.test, share_record=True)
+        moved.origin = None if self.origin is None else self.origin.to(device, dtype)
         return moved
 
-    def without_edges(self, share: float, seed: int = 0) -> NodeTask:
-        """A copy without a share of the edges, for studies of changing graphs; both directions of an edge go together.
+    without_edges = derived.without_edges
+    without_train_nodes = derived.without_train_nodes
+    with_shuffled_labels = derived.with_shuffled_labels
+    with_positions = positions.with_positions
 
-        Args:
-            share: of the undirected edges (a self-loop counts as one), from 0 up to but excluding 1.
-            seed: of the choice; the same seed with a larger share removes a superset.
-
-        Returns:
-            A task with its own hash and its own record of test openings.
-        """
-        if not 0 <= share < 1:
+    def _derive(self, views: Views, **digests: bytes) -> NodeTask:
+        """A copy with other views, its own hash, and its own record of test openings."""
+        if self._positions is not None and "edges" in digests:
             raise ConfigError(
-                f"share={share} in without_edges: it is a share of the edges, from 0 up to but excluding 1"
+                f"edges removed from task {self.name!r}, whose positions were made from them: remove them first, then "
+                "call with_positions"
             )
-        old = self._views
-        graph = thinned_graph(old.graph, share, stream(seed, "removed edges"))
         changed = copy.copy(self)
-        changed._removed = [*self._removed, {"share": share, "seed": seed}]
-        changed._digests = {**self._digests, "edges": hashing.edges_digest(graph)}
-        changed._view(Views(old.x, graph, old.y, old.part, old.graph_ptr, old.inductive, old.batch_graphs))
-        changed.test = self.test._derive(changed._views.test, share_record=False)
+        changed._digests = {**self._digests, **digests}
+        changed._view(views)
+        changed.test = self.test._derive(views.test, share_record=False)
         return changed
 
     def __repr__(self) -> str:

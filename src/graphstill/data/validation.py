@@ -93,16 +93,22 @@ def check_split(split: Split, labels: Tensor) -> None:
                 f"{int(bare.sum())} nodes in {part} have no label (first: {node}) in split {split.name!r}: "
                 "leave nodes without a label out of all parts"
             )
-    train = labels[split.train]
-    present = train.sum(dim=0) > 0 if multi else torch.bincount(train, minlength=int(labels.max()) + 1) > 0
+    count = labels.shape[1] if multi else int(labels.max()) + 1
+    announce_absent(labels[split.train], count, split.name, stacklevel=5)
+
+
+def announce_absent(train: Tensor, count: int, split: str, stacklevel: int = 3) -> None:
+    """Warns of classes or labels, of `count`, that none of the training labels is."""
+    multi = train.ndim == 2
+    present = train.sum(dim=0) > 0 if multi else torch.bincount(train, minlength=count) > 0
     absent = (~present).nonzero().view(-1).tolist()
     if absent:
         what = "labels" if multi else "classes"
         shown = ", ".join(map(str, absent[:10])) + (", ..." if len(absent) > 10 else "")
         warnings.warn(
-            f"{what} {shown} ({len(absent)} of {len(present)}) have no training node in split {split.name!r}: "
+            f"{what} {shown} ({len(absent)} of {len(present)}) have no training node in split {split!r}: "
             "they cannot be learnt",
-            stacklevel=4,
+            stacklevel=stacklevel,
         )
 
 

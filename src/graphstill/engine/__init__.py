@@ -1,8 +1,9 @@
 """Training: one loop, selection by validation, checkpoints, and the runs that come of it."""
 
 from graphstill.engine.api import distill, train
+from graphstill.engine.frozen import frozen_test
 from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.run import Run, Summary
 from graphstill.engine.training import Training
 
-__all__ = ["Knowledge", "Run", "Summary", "Teacher", "Training", "distill", "train"]
+__all__ = ["Knowledge", "Run", "Summary", "Teacher", "Training", "distill", "frozen_test", "train"]

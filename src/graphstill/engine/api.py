@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from numpy.typing import NDArray
@@ -16,9 +17,12 @@ from graphstill.data import NodeTask
 from graphstill.engine import checkpoint, knowledge, terms
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.knowledge import Knowledge, Teacher
+from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
 from graphstill.engine.outcome import plain, result_of
 from graphstill.engine.run import Run
+from graphstill.engine.start import identity as start_identity
+from graphstill.engine.start import read_start, warm_start
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError
 from graphstill.lock import Lock
@@ -26,6 +30,8 @@ from graphstill.methods import METHODS, Composite, Method
 from graphstill.nn import ForeignModel, Model, foreign
 
 AnyTeacher = Run | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
+#: The graph that a teacher's outputs are computed on, where the task has an `origin`: that one's, or the task's own.
+TeacherGraph = Literal["full", "own"]
 
 
 def train(
@@ -34,6 +40,7 @@ def train(
     *,
     seeds: int | Sequence[int] = 1,
     training: Training | None = None,
+    start: Run | str | Path | None = None,
     name: str | None = None,
     directory: str | Path | None = None,
     resume: bool = False,
@@ -49,6 +56,7 @@ def train(
         method=METHODS["independent"](),
         seeds=seeds,
         training=training,
+        start=start,
         name=name,
         directory=directory,
         resume=resume,
@@ -62,9 +70,11 @@ def distill(
     *,
     method: Method | Composite,
     teacher: AnyTeacher = None,
+    teacher_graph: TeacherGraph | None = None,
     peers: int | None = None,
     seeds: int | Sequence[int] = 1,
     training: Training | None = None,
+    start: Run | str | Path | None = None,
     name: str | None = None,
     directory: str | Path | None = None,
     resume: bool = False,
@@ -78,11 +88,17 @@ def distill(
         task: the data. Its test labels are opened once, after every member's epoch is chosen by validation.
         method: a method or a sum of methods, e.g. ``KD(temperature=4) + 0.1 * LSP()``.
         teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the
-            member that validation picks teaches all), a trained module, or logits [nodes, outputs].
+            member that validation picks teaches all), a trained module, or logits [nodes, outputs]. A run must be of
+            this very task, or of `task.origin`, the whole one that it was made from: a privileged teacher.
+        teacher_graph: where the task has an origin, the graph that a run's or a module's outputs are computed on: the
+            origin's ("full"), or the task's ("own"), which shows what a frozen teacher is worth when the graph has
+            changed. None is the one that a run was trained on, and the task's for a module.
         peers: size of the group for online methods; 1 by default.
         seeds: how many seeds (0, 1, ...), or the seeds. A seed gives each member its weights and noise, independent of
             how many members there are, so that runs of the same seeds are paired.
         training: settings; by default the model's recommended ones.
+        start: a run, or its directory, whose layers the students begin with where names and shapes fit, for instance of
+            another task; the others begin fresh. Paired like a teacher's members.
         directory: where to write checkpoints, metrics and the result; nothing is written without it.
         resume: continue from the checkpoint in `directory`, where there is one, exactly.
         progress: called after each epoch with (epoch, epochs, figures).
@@ -95,14 +111,20 @@ def distill(
     run_seeds = check_seeds(seeds)
     training = training if training is not None else Training.of(models[0].defaults)
     _check_runs(training, len(run_seeds))
+    refuse_known_targets(models, method, training)
     updates = training.updates or _updates(method)
     name = name or _name(models, method, task)
-    recipe = {
+    recipe: dict[str, Any] = {
         "models": [_model_config(m) for m in models],
         "method": method.config(),
         "training": training.config() | {"updates": updates},
         "seeds": run_seeds,
     }
+    if teacher_graph is not None:
+        recipe["teacher_graph"] = teacher_graph
+    source = None if start is None else read_start(start, task)
+    if source is not None:
+        recipe["start"] = plain(start_identity(source))
     folder = None if directory is None else Path(directory)
     if folder is not None and resume and (folder / "result.json").is_file():
         finished = Run.load(folder, task.y.device)
@@ -114,7 +136,7 @@ def distill(
         return finished
     with contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
         return _train(
-            name, task, models, method, teacher, training, updates, recipe, folder, resume, progress, open_test
+            name, task, models, method, teacher, training, recipe, source, folder, resume, progress, open_test
         )
 
 
@@ -125,17 +147,27 @@ def _train(
     method: Method | Composite,
     teacher: AnyTeacher,
     training: Training,
-    updates: str,
     recipe: dict[str, Any],
+    source: Run | None,
     folder: Path | None,
     resume: bool,
     progress: Progress | None,
     open_test: bool,
 ) -> Run:
     started, run_seeds = time.perf_counter(), recipe["seeds"]
-    separate = len(models) > 1 and updates == "alternating"
-    group = Group(models, task.in_features, task.num_outputs, run_seeds, separate, task.y.device, training.execution)
-    known = _knowledge(teacher, task, method, len(run_seeds))
+    separate = len(models) > 1 and recipe["training"]["updates"] == "alternating"
+    group = Group(
+        models,
+        task.in_features,
+        task.num_outputs,
+        run_seeds,
+        separate,
+        task.y.device,
+        training.execution,
+        known_labels(models, task),
+    )
+    known = _knowledge(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
+    started_from = None if source is None else warm_start(group, source)
     batch = task.training_batches(0)[0]
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
@@ -144,7 +176,7 @@ def _train(
         _open_folder(folder, loop, resume)
     before = dict(loop.seconds)
     loop.run()
-    result = result_of(name, task, group, loop, method, recipe, known, open_test)
+    result = result_of(name, task, group, loop, method, recipe, known, open_test) | {"start": started_from}
     setup = time.perf_counter() - started - (loop.seconds["wall"] - before["wall"])
     result["cost"]["setup_and_test_seconds"] = round(setup, 4)
     run = Run(result, [b.cohort for b in group.blocks])
@@ -196,27 +228,33 @@ def _name(models: Sequence[Model], method: Method | Composite, task: NodeTask) -
     return f"{task.name}-{models[0].name}{group}-{how}"
 
 
-def _knowledge(teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int) -> Knowledge | None:
+def _knowledge(
+    teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int, graph: TeacherGraph | None
+) -> Knowledge | None:
     """The teacher's table, computed once, after checking that it was made from this data."""
+    knowledge.check_graph(graph, task, tabular=not isinstance(teacher, Run | Teacher | torch.nn.Module))
     if teacher is None:
         return None
     hidden = any(t.method.needs.teacher_hidden for t in method.terms)
     sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)
+    best, given = 0, {"full": task.origin or task, "own": task}
     if isinstance(teacher, Knowledge):
-        known, best = teacher, 0
-        if known.task_hash is not None:
-            task.check_teacher(known.task_hash, "the teacher's table")
+        known = teacher
+        made = task if known.task_hash is None else task.check_teacher(known.task_hash, "the teacher's table")
+        known = replace(known, source=known.source | knowledge.privileged(task, made, made))
     elif isinstance(teacher, Run):
-        task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+        trained = task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+        shown = trained if graph is None else given[graph]
         source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
-        known = knowledge.of_cohort(teacher.cohort, task, hidden, source, sensitivity)
+        source |= knowledge.privileged(task, trained, shown)
+        known = knowledge.of_cohort(teacher.cohort, shown, hidden, source, sensitivity)
         best = teacher.best_member()
     elif isinstance(teacher, Teacher | torch.nn.Module):
-        module = teacher if isinstance(teacher, Teacher) else Teacher(teacher)
-        known = knowledge.of_module(module, task, sensitivity)
-        best = 0
+        module, shown = teacher if isinstance(teacher, Teacher) else Teacher(teacher), given[graph or "own"]
+        known = knowledge.of_module(module, shown, sensitivity)
+        known = replace(known, source=known.source | knowledge.privileged(task, None, shown))
     else:
-        known, best = knowledge.of_array(teacher, task), 0
+        known = knowledge.of_array(teacher, task)
     return knowledge.match_runs(known, runs, best)
 
 

@@ -11,7 +11,7 @@ from graphstill.data import Batch
 from graphstill.engine.seeds import NOISE, WEIGHTS, member_seeds
 from graphstill.errors import ConfigError
 from graphstill.methods.views import Peers, View, map_hidden, stack_outputs
-from graphstill.nn import Cohort, Model, Output, StackedCohort
+from graphstill.nn import Cohort, KnownLabels, Model, Output, StackedCohort
 from graphstill.ops import Noise
 
 
@@ -64,6 +64,7 @@ class Group:
         separate: bool,
         device: torch.device,
         execution: str = "auto",
+        known: KnownLabels | None = None,
     ) -> None:
         self.runs, self.peers = len(run_seeds), len(models)
         self.members = self.runs * self.peers
@@ -74,7 +75,7 @@ class Group:
         shares = [everyone] if same and not separate else [everyone[k :: self.peers] for k in range(self.peers)]
         self.blocks: list[Block] = []
         for k, members in enumerate(shares):
-            cohort = models[k].build(inputs, outputs, [weights[i] for i in members.tolist()]).to(device)
+            cohort = models[k].build(inputs, outputs, [weights[i] for i in members.tolist()], known).to(device)
             if isinstance(cohort, StackedCohort):
                 cohort.execution = execution
             self.blocks.append(
@@ -89,9 +90,9 @@ class Group:
         """The members' view in which only `block` carries a gradient, and the same detached, as peers."""
         parts = [own if b is block else b.output(batch) for b in self.blocks]
         merged = self._merge(parts)
-        view = View(merged.logits, merged.hidden, batch.graph, batch.nodes)
+        view = View(merged.logits, merged.hidden, batch.graph, batch.nodes, heads=merged.heads)
         d = view.detach()
-        return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers)
+        return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers, heads=d.heads)
 
     def _merge(self, parts: Sequence[Output]) -> Output:
         return parts[0] if len(parts) == 1 else stack_outputs(parts)
@@ -99,7 +100,8 @@ class Group:
 
 def detached(out: Output) -> Output:
     """The output without gradient."""
-    return Output(out.logits.detach(), tuple(map_hidden(h, Tensor.detach) for h in out.hidden))
+    heads = None if out.heads is None else out.heads.detach()
+    return Output(out.logits.detach(), tuple(map_hidden(h, Tensor.detach) for h in out.hidden), heads)
 
 
 def check_seeds(seeds: int | Sequence[int]) -> list[int]:

@@ -148,3 +148,29 @@ def match_runs(knowledge: Knowledge, runs: int, best: int) -> Knowledge:
     if not 0 <= best < teachers:
         raise ConfigError(f"the teacher has {teachers} members, not member {best}: choose one of 0..{teachers - 1}")
     return knowledge.for_runs([best])
+
+
+def check_graph(graph: str | None, task: NodeTask, tabular: bool) -> None:
+    """Raises ConfigError where no choice of the graph that the teacher's outputs are computed on makes sense."""
+    if graph not in (None, "full", "own"):
+        raise ConfigError(f'teacher_graph={graph!r}: give "full", "own", or leave it out')
+    if graph is not None and tabular:
+        raise ConfigError(f"teacher_graph={graph!r}, but no network is the teacher: leave it out, or give a network")
+    if graph is not None and task.origin is None:
+        raise ConfigError(
+            f"teacher_graph={graph!r}, but task {task.name!r} is whole: leave it out, or remove edges or training nodes"
+        )
+
+
+def privileged(task: NodeTask, trained: NodeTask | None, shown: NodeTask) -> dict[str, Any]:
+    """What a teacher knew that the students do not, for source and protocol; nothing where it knew the same.
+
+    `trained`: the task it was trained on (None: not known); `shown`: the one its outputs were computed on; each is
+    `task` or its origin.
+    """
+    whole = task.origin
+    if whole is None or whole.hash == task.hash or (trained is not whole and shown is not whole):
+        return {}
+    facts = {"data_hash": whole.hash, "edges": whole.num_edges, "train": len(whole.train_index)}
+    trained_on = "unknown" if trained is None else "full" if trained is whole else "own"
+    return {"privileged": {"trained_on": trained_on, "outputs_on": "full" if shown is whole else "own", **facts}}

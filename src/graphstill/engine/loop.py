@@ -15,6 +15,7 @@ from torch import Tensor
 from graphstill.data import Batch, NodeTask
 from graphstill.data.metrics import METRICS
 from graphstill.engine import checkpoint, terms
+from graphstill.engine.again import Again
 from graphstill.engine.group import Block, Group
 from graphstill.engine.interrupt import interruptible
 from graphstill.engine.knowledge import Knowledge
@@ -144,6 +145,8 @@ class Loop:
             group=peers,
             learning=None if len(self.group.blocks) == 1 else block.members,
             number=step,
+            x=batch.x,
+            again=Again(block, batch, step) if len(self.group.blocks) == 1 else None,
         )
 
     def _teacher_view(self, batch: Batch) -> View | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from torch import Tensor
 from graphstill.engine import checkpoint
 from graphstill.errors import CheckpointError, SealError
 from graphstill.files import atomic_write_json
-from graphstill.nn import MODELS, Cohort
+from graphstill.nn import MODELS, Cohort, KnownLabels
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,18 @@ class Run:
             "outputs": self.result["outputs"],
             "models": self.result["models"],
             "data_hash": self.result["data_hash"],
+            "num_nodes": self.result["protocol"]["nodes"],
             "cohorts": len(self.cohorts),
         }
         checkpoint.write(directory / "weights.safetensors", tensors, meta)
         atomic_write_json(directory / "result.json", self.result)
         return directory
+
+    def export(self, directory: str | Path, **options: Any) -> Path:
+        """Write one member, or an ensemble, as a folder that runs without torch: see `graphstill.export`."""
+        # By name, when it is asked for: deploy builds on engine, and needs an optional extra.
+        folder: Path = importlib.import_module("graphstill.deploy.export").export(self, directory, **options)
+        return folder
 
     @classmethod
     def load(cls, directory: str | Path, device: torch.device | str = "cpu") -> Run:
@@ -163,10 +171,11 @@ class Run:
                 )
             specs.append(MODELS[name](**options))
         members = len(result["seeds"]) * result["peers"]
+        known = KnownLabels.none(meta.get("num_nodes", 0))  # what was known is loaded with the weights
         cohorts: list[Cohort] = []
         for i in range(meta["cohorts"]):
             each = members // meta["cohorts"]
-            cohort = specs[i].build(meta["inputs"], meta["outputs"], [0] * each).to(device)
+            cohort = specs[i].build(meta["inputs"], meta["outputs"], [0] * each, known).to(device)
             try:
                 cohort.load_state_dict(checkpoint.under(tensors, str(i)))
             except RuntimeError as error:

@@ -99,6 +99,9 @@ def build(
         architecture=architecture,
         num_nodes=task.num_nodes,
         device=batch.nodes.device,
+        features=batch.x,
+        graph=batch.graph,
+        full=batch.full,
         teacher_sensitivity=None if knowledge is None else knowledge.sensitivity_of_members(group.peers),
     )
     masked = len(group.blocks) > 1
@@ -108,6 +111,11 @@ def build(
             raise MethodError(
                 f"method {term.method.name!r} needs hidden features, but the student ({architecture}) has no hidden "
                 f"layer that all members share: use at least two layers, or taps for a foreign module"
+            )
+        if term.method.needs.heads and spec.student.heads is None:
+            raise MethodError(
+                f"method {term.method.name!r} trains a network with several classifiers, but the student "
+                f"({architecture}) has one: use the model 'rod'"
             )
         parts = term.method.build(spec)
         joint = adversary = None

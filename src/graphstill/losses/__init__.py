@@ -1,9 +1,11 @@
 """Pure functions of tensors; each returns one value a member, [M]."""
 
 from graphstill.losses.adversarial import judged_fake, judged_real
+from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl_by_node, supervised_by_node
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
 from graphstill.losses.features import attention_distance, hint_distance
+from graphstill.losses.heads import own_ensemble_kl, pair_cosines, similarity_bce
 from graphstill.losses.kernels import (
     PAIR_KERNELS,
     PairKernel,
@@ -20,6 +22,8 @@ from graphstill.losses.kernels import (
 from graphstill.losses.neighbours import edge_contrast_kl, neighbour_kl
 from graphstill.losses.online import best_peer, min_logit, min_logit_multi_label
 from graphstill.losses.pairs import unit
+from graphstill.losses.perturbation import adversarial_offset
+from graphstill.losses.policy import bernoulli_log_probability, reinforce, with_neighbourhood
 from graphstill.losses.relational import angle_relation, distance_relation, similarity_rows
 from graphstill.losses.reliability import agreement_by_bin, entropy, fit_exponent
 from graphstill.losses.soft_targets import bernoulli_kl, soft_target_kl, softmax_kl
@@ -41,10 +45,12 @@ __all__ = [
     "Kernel",
     "PairKernel",
     "PairScale",
+    "adversarial_offset",
     "agreement_by_bin",
     "angle_relation",
     "attention_distance",
     "bernoulli_kl",
+    "bernoulli_log_probability",
     "best_peer",
     "binary_cross_entropy",
     "cross_entropy",
@@ -62,6 +68,7 @@ __all__ = [
     "judged_real",
     "kernel_matching",
     "local_structure_kl",
+    "local_structure_kl_by_node",
     "log_normaliser",
     "min_logit",
     "min_logit_multi_label",
@@ -69,13 +76,20 @@ __all__ = [
     "neighbourhood_discrepancy",
     "noise_contrastive",
     "of_edges",
+    "own_ensemble_kl",
+    "pair_cosines",
     "pair_distance",
     "product_matching",
+    "reinforce",
     "relu_features",
+    "similarity_bce",
     "similarity_rows",
     "soft_target_kl",
+    "soft_target_kl_by_node",
     "softmax_kl",
     "supervised",
+    "supervised_by_node",
     "take",
     "unit",
+    "with_neighbourhood",
 ]

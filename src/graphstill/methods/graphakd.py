@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphstill.losses import judged_fake, judged_real, supervised
+from graphstill.losses import judged_fake, judged_real, supervised, unit
 from graphstill.methods.checks import not_negative, positive, teacher
 from graphstill.methods.identifiers import Identifiers
 from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
@@ -84,20 +84,22 @@ class GraphAKD(Method):
         d, t = step.parts.adversary, teacher(t)
         assert isinstance(d, Identifiers)
         graph, hs, ht = s.graph.with_self_loops(), s.layer(-1).post, t.layer(-1, "teacher").post
+        us, ut = unit(hs), unit(ht)
         ls, lt, gs, gt = d.logits(s.logits), d.logits(t.logits), summary(hs), summary(ht)
         logits = judged_real(lt[..., -1]) + judged_fake(ls[..., -1]) + classified(lt, step) + classified(ls, step)
-        edges = judged_real(d.edge.edges(ht, graph)) + judged_fake(d.edge.edges(hs, graph))
-        by_teacher = judged_real(d.whole.summary(ht, gt)) + judged_fake(d.whole.summary(hs, gt))
-        by_student = judged_real(d.whole.summary(hs, gs)) + judged_fake(d.whole.summary(ht, gs))
+        edges = judged_real(d.edge.edges(ut, graph)) + judged_fake(d.edge.edges(us, graph))
+        (tt, ts), (st, ss) = d.whole.summaries(ut, [gt, gs]), d.whole.summaries(us, [gt, gs])
+        by_teacher, by_student = judged_real(tt) + judged_fake(st), judged_real(ss) + judged_fake(ts)
         return logits / 2 + edges + by_teacher + by_student
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         d, t = step.parts.adversary, teacher(t)
         assert isinstance(d, Identifiers)
         graph, hs, ht = s.graph.with_self_loops(), s.layer(-1).post, t.layer(-1, "teacher").post
-        scores, gs = d.logits(s.logits), summary(hs)
-        node = judged_real(d.edge.edges(hs, graph)) + judged_real(d.whole.summary(hs, summary(ht)))
-        node = node + judged_fake(d.whole.summary(hs, gs)) + judged_real(d.whole.summary(ht, gs))
+        us, scores, gs = unit(hs), d.logits(s.logits), summary(hs)
+        st, ss = d.whole.summaries(us, [summary(ht), gs])
+        (ts,) = d.whole.summaries(unit(ht), [gs])
+        node = judged_real(d.edge.edges(us, graph)) + judged_real(st) + judged_fake(ss) + judged_real(ts)
         return {
             "node": self.node_weight * node,
             "class": self.class_weight * (classified(scores, step) + judged_real(scores[..., -1])) / 2,

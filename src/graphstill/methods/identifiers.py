@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from graphstill.losses import unit
 from graphstill.nn.init import fan_in_, fill_
 from graphstill.nn.layers import Linear, MemberModule
 from graphstill.ops import Adjacency, edge_dot
@@ -24,15 +25,15 @@ class Diagonal(MemberModule):
         fill_(self.weight[i], 1.0)
         fill_(self.score[i], self.start)
 
-    def edges(self, h: Tensor, graph: Adjacency) -> Tensor:
+    def edges(self, u: Tensor, graph: Adjacency) -> Tensor:
         """Between the ends of every edge, features of length 1: [M or 1, N, D] -> [M, E]."""
-        h = unit(h)
-        weighted = h * self.weight[:, None]
-        return self.score[:, None] * edge_dot(graph, weighted, h.expand_as(weighted))
+        weighted = u * (self.score[:, None] * self.weight)[:, None]
+        return edge_dot(graph, weighted, u.expand_as(weighted))
 
-    def summary(self, h: Tensor, whole: Tensor) -> Tensor:
-        """Between every node, features of length 1, and a summary [M or 1, D]: [M or 1, N, D] -> [M, N]."""
-        return self.score[:, None] * (unit(h) * (self.weight * whole)[:, None]).sum(-1)
+    def summaries(self, u: Tensor, wholes: Sequence[Tensor]) -> list[Tensor]:
+        """Between nodes, features of length 1, and each of some summaries [M or 1, D]: [M or 1, N, D] -> [M, N]."""
+        columns = torch.stack([(self.score[:, None] * self.weight) * whole for whole in wholes], -1)
+        return list((u @ columns).unbind(-1))
 
 
 class LogitsIdentifier(MemberModule):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graphstill.errors import ConfigError, MethodError, nearest
 from graphstill.methods.views import Peers, View
 from graphstill.nn.output import Output
+from graphstill.ops import Adjacency, SparseFeatures
 
 METHODS: dict[str, type[Method]] = {}
 Nodes = Literal["train", "all"]
@@ -28,11 +29,15 @@ class Needs(NamedTuple):
     hidden: bool = False
     teacher_hidden: bool = False
     teacher_sensitivity: bool = False
+    heads: bool = False
 
 
 @dataclass
 class Spec:
-    """What a method may build its modules from. Widths are those of the hidden layers, first to last."""
+    """What a method may build its modules from. Widths are those of the hidden layers, first to last.
+
+    `features` [N, F] and `graph` are those of the first training batch; `full` says that there is no other.
+    """
 
     runs: int
     peers: int
@@ -44,6 +49,9 @@ class Spec:
     architecture: str
     num_nodes: int
     device: torch.device
+    features: SparseFeatures | Tensor
+    graph: Adjacency
+    full: bool
     #: [1 or M, all nodes of the task], where the method needs it: see `engine.knowledge.Knowledge`.
     teacher_sensitivity: Tensor | None = None
 
@@ -91,6 +99,33 @@ class Step:
     learning: Tensor | None = None
     #: Training steps before this one: with a member's seed it determines what is drawn at random.
     number: int = 0
+    #: Features of the batch, [N, F].
+    x: SparseFeatures | Tensor | None = None
+    #: What `forward` calls: None where the students are several networks or take turns.
+    again: Callable[[Tensor, Tensor], Output] | None = None
+
+    @property
+    def features(self) -> SparseFeatures | Tensor:
+        """Features of the batch, [N, F]."""
+        assert self.x is not None
+        return self.x
+
+    def forward(self, x: Tensor, rows: Tensor) -> Output:
+        """The students' outputs [M, n, C] once more, on other features of some rows; attached, with the step's noise.
+
+        Args:
+            x: [M, n, F]; rows: int64 [M, n], which rows of the batch they are, none twice. A network that looks at the
+                graph sees the batch's own features at all others, and returns no hidden layers.
+
+        Raises:
+            MethodError: the students are not one cohort that steps together.
+        """
+        if self.again is None:
+            raise MethodError(
+                "a method runs the students on features of its own, for which they must be one cohort, but here they "
+                "take turns or differ in architecture: use one model, and updates 'simultaneous'"
+            )
+        return self.again(x, rows)
 
     def rows(self, x: Tensor, nodes: Nodes) -> Tensor:
         """The rows of x [M, N, ...] that a term is computed on: labelled training nodes, or all nodes of the batch."""

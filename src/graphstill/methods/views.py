@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,13 +19,14 @@ class View:
 
     logits [M, N, C] (a teacher shared by all members: [1, N, C]); hidden layers, first to last, each [M, N, D] before
     activation (`pre`), after (`post`) and after dropout (`dropped`); the batch's graph; nodes int64 [N], the
-    task's id of each row.
+    task's id of each row; heads [M, H, N, C], logits of each classifier, where the network has several.
     """
 
     logits: Tensor
     hidden: Sequence[Hidden]
     graph: Adjacency
     nodes: Tensor
+    heads: Tensor | None = field(default=None, kw_only=True)
 
     def layer(self, index: int, who: str = "student") -> Hidden:
         """Hidden layer `index` (negative counts from the last); MethodError where the network has too few."""
@@ -39,7 +40,8 @@ class View:
     def detach(self) -> View:
         """The same view without gradients."""
         hidden = [map_hidden(h, Tensor.detach) for h in self.hidden]
-        return View(self.logits.detach(), hidden, self.graph, self.nodes)
+        heads = None if self.heads is None else self.heads.detach()
+        return View(self.logits.detach(), hidden, self.graph, self.nodes, heads=heads)
 
 
 @dataclass
@@ -85,7 +87,8 @@ def stack_outputs(outputs: Sequence[Output]) -> Output:
     """Outputs of one cohort a peer, each [R, ...], as one with members in the order run · peers + peer.
 
     Hidden layers are stacked where all peers have that layer at the same width; where depth or width differ, only the
-    common last layers of equal width are kept, aligned from the last one.
+    common last layers of equal width are kept, aligned from the last one. Heads are stacked where all peers have as
+    many.
     """
     if len(outputs) == 1:
         return outputs[0]
@@ -108,4 +111,6 @@ def stack_outputs(outputs: Sequence[Output]) -> Output:
                 together([h.dropped for h in layers]),
             ),
         )
-    return Output(together([o.logits for o in outputs]), tuple(hidden))
+    heads = [o.heads for o in outputs if o.heads is not None]
+    alike = len(heads) == len(outputs) and all(h.shape == heads[0].shape for h in heads)
+    return Output(together([o.logits for o in outputs]), tuple(hidden), together(heads) if alike else None)

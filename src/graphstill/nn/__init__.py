@@ -9,11 +9,14 @@ from graphstill.nn.gat import GAT
 from graphstill.nn.gcn import GCN
 from graphstill.nn.gcnii import GCNII
 from graphstill.nn.gin import GIN
+from graphstill.nn.known import KnownLabels, TransductiveModel
 from graphstill.nn.layers import BatchNorm, Linear
 from graphstill.nn.mlp import MLP
 from graphstill.nn.model import Model
 from graphstill.nn.output import Hidden, Output
+from graphstill.nn.plp import PLP
 from graphstill.nn.registry import MODELS, make_model, register_model
+from graphstill.nn.rod import ROD
 from graphstill.nn.sage import GraphSAGE
 from graphstill.nn.sgc import SGC
 from graphstill.nn.stacked import StackedCohort
@@ -26,6 +29,8 @@ __all__ = [
     "GIN",
     "MLP",
     "MODELS",
+    "PLP",
+    "ROD",
     "SGC",
     "BatchNorm",
     "Cohort",
@@ -37,11 +42,13 @@ __all__ = [
     "GINConv",
     "GraphSAGE",
     "Hidden",
+    "KnownLabels",
     "Linear",
     "Model",
     "Output",
     "SAGEConv",
     "StackedCohort",
+    "TransductiveModel",
     "foreign",
     "make_model",
     "register_model",

@@ -25,10 +25,12 @@ class Cohort(nn.Module, ABC):
         seeds: one a member; members: how many there are.
         stacked: True where every parameter and buffer carries the member axis in front, as the model zoo's do; False
             where each member is a module of its own (:class:`~graphstill.nn.foreign.ForeignCohort`).
+        graphless: True where a node's outputs depend on its own features only, so that any rows can be run alone.
         deterministic: True switches dropout and DropEdge off in training as well.
     """
 
     stacked: ClassVar[bool]
+    graphless: ClassVar[bool] = False
 
     def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__()

@@ -45,7 +45,9 @@ def looped(cohort: StackedCohort, x: SparseFeatures | Tensor, graph: Adjacency, 
         features = x[i : i + 1] if isinstance(x, Tensor) and own_features else x
         outputs.append(functional_call(cohort, state, (features, graph, None if noise is None else noise.member(i))))
     layers = zip(*(output.hidden for output in outputs), strict=True)
-    return Output(torch.cat([output.logits for output in outputs]), tuple(_join(layer) for layer in layers))
+    heads = [output.heads for output in outputs if output.heads is not None]
+    logits = torch.cat([output.logits for output in outputs])
+    return Output(logits, tuple(_join(layer) for layer in layers), torch.cat(heads) if heads else None)
 
 
 def _join(parts: tuple[Hidden, ...]) -> Hidden:

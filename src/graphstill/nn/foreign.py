@@ -14,6 +14,7 @@ from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.nn.calling import ByEdges, calling_convention, seeded
 from graphstill.nn.cohort import Cohort, check_state, snapshot
 from graphstill.nn.inputs import as_dense, as_edge_index
+from graphstill.nn.known import KnownLabels
 from graphstill.nn.model import Model
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures
@@ -77,7 +78,7 @@ class ForeignModel(Model):
             _materialise(module, inputs, seed)
         return cohort
 
-    def parameters_count(self, inputs: int, outputs: int) -> int:
+    def parameters_count(self, inputs: int, outputs: int, known: KnownLabels | None = None) -> int:
         cohort = self.build(inputs, outputs, [0])
         return sum(p.numel() for p in cohort.parameters() if p.requires_grad)
 

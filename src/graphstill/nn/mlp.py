@@ -56,6 +56,7 @@ class MLP(Model):
 class MLPCohort(StackedCohort):
     """Members of :class:`MLP`."""
 
+    graphless: ClassVar[bool] = True
     spec: MLP
 
     def __init__(self, spec: MLP, inputs: int, outputs: int, seeds: Sequence[int]) -> None:

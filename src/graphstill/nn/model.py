@@ -14,6 +14,7 @@ from graphstill.nn.layers import initialise
 
 if TYPE_CHECKING:
     from graphstill.nn.cohort import Cohort
+    from graphstill.nn.known import KnownLabels
 
 
 class Model(ABC):
@@ -31,13 +32,21 @@ class Model(ABC):
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
         """A cohort with a member per seed whose weights are not initialised yet."""
 
-    def build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
+    def build(
+        self,
+        inputs: int,
+        outputs: int,
+        seeds: Sequence[int],
+        known: KnownLabels | None = None,
+    ) -> Cohort:
         """A cohort with a member per seed; each member's initial weights depend on its own seed only.
 
         Args:
             inputs: width of the features.
             outputs: number of classes, or of labels in a multi-label task.
             seeds: one whole number a member.
+            known: the labels that a :class:`~graphstill.nn.known.TransductiveModel` has as an input; no other model
+                looks at them.
 
         Raises:
             ConfigError: a width below 1, no seed, or a seed that is not a whole number.
@@ -47,8 +56,8 @@ class Model(ABC):
         initialise(cohort, cohort.seeds)
         return cohort
 
-    def parameters_count(self, inputs: int, outputs: int) -> int:
-        """How many trainable numbers one member has. Allocates nothing."""
+    def parameters_count(self, inputs: int, outputs: int, known: KnownLabels | None = None) -> int:
+        """How many trainable numbers one member has. Allocates nothing. `known` as for `build`."""
         self.check_build(inputs, outputs, [0])
         with torch.device("meta"):
             cohort = self.allocate(inputs, outputs, [0])

@@ -29,7 +29,10 @@ class Output:
 
     Shapes:
         logits: ``[members, nodes, outputs]``, before any softmax or sigmoid.
+        heads: ``[members, heads, nodes, outputs]``: logits of each classifier, where the network has several and
+            ``logits`` is their mean; else None.
     """
 
     logits: Tensor
     hidden: tuple[Hidden, ...] = ()
+    heads: Tensor | None = None

@@ -61,6 +61,56 @@ class PyGGCNII(nn.Module):
         return self.last(F.dropout(x, self.dropout, self.training))
 
 
+class PyGPLP(nn.Module):
+    """Parameterised label propagation with PyG's edge softmax and scatter: PyG has no layer for it."""
+
+    def __init__(
+        self,
+        lins: Sequence[nn.Linear],
+        scores: Tensor,
+        share: Tensor | None,
+        labels: Tensor,
+        *,
+        outputs: int,
+        hops: int,
+        dropout: float,
+        attention_dropout: float,
+        by_features: bool,
+        released: bool,
+        floor: float,
+    ) -> None:
+        super().__init__()
+        self.lins, self.scores = nn.ModuleList(lins), nn.Parameter(scores.detach().clone())
+        self.share = None if share is None else nn.Parameter(share.detach().clone())
+        self.labels: Tensor
+        self.register_buffer("labels", labels.clone())
+        self.outputs, self.hops, self.by_features, self.released = outputs, hops, by_features, released
+        self.dropout, self.attention_dropout, self.floor = dropout, attention_dropout, floor
+        self.eval()
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        from torch_geometric.utils import add_remaining_self_loops, scatter, softmax
+
+        (source, target), _ = add_remaining_self_loops(edge_index, num_nodes=len(self.labels))
+        scores = F.dropout(x, self.dropout, self.training) @ self.scores if self.by_features else self.scores
+        weights = softmax(scores[source], target, num_nodes=len(x))
+        own = x
+        for i, lin in enumerate(self.lins):
+            own = lin(F.dropout(own.relu() if i else own, self.dropout, self.training))
+        own = own if self.released else own.softmax(-1)
+        known = (self.labels >= 0).unsqueeze(-1)
+        labels = F.one_hot(self.labels.clamp(min=0), self.outputs).to(x.dtype)
+        y = torch.where(known, labels, 1.0 / self.outputs)
+        for _ in range(self.hops):
+            kept = F.dropout(weights, self.attention_dropout, self.training)
+            y = scatter(kept * y[source], target, dim_size=len(x), reduce="sum")
+            if self.share is not None:
+                share = self.share.sigmoid()
+                y = share * y + (1 - share) * own
+            y = torch.where(known, labels, y.relu() if self.released else y)
+        return y if self.released else y.clamp(min=self.floor).log()
+
+
 def linear(layer: Linear, i: int) -> nn.Linear:
     """``torch.nn.Linear``."""
     inputs, outputs = layer.weight.shape[1:]

@@ -98,7 +98,7 @@ class StackedCohort(Cohort):
                 f"no member selected, of a cohort of {self.members} {self.spec}: give at least one number"
             )
         with torch.device("meta"):
-            copy = self.spec.allocate(self.inputs, self.outputs, [self.seeds[i] for i in chosen])
+            copy = self._empty([self.seeds[i] for i in chosen])
         copy.load_state_dict(
             {name: snapshot(tensor[chosen]) for name, tensor in self.state_dict().items()}, assign=True
         )
@@ -108,6 +108,10 @@ class StackedCohort(Cohort):
         assert isinstance(copy, StackedCohort)
         copy.execution = self.execution
         return copy.train(self.training)
+
+    def _empty(self, seeds: Sequence[int]) -> Cohort:
+        """A cohort like this one with other members, its weights not set."""
+        return self.spec.allocate(self.inputs, self.outputs, seeds)
 
     def _check(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None, weight: Tensor) -> None:
         shape, members = tuple(x.shape), len(weight)

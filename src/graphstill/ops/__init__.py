@@ -3,7 +3,9 @@
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_l1_distance, edge_squared_distance
+from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
+from graphstill.ops.pairs import SimilarPairs, similar_pairs
 from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max, segment_sum
 from graphstill.ops.sparse_features import SparseFeatures
 from graphstill.ops.spmm import spmm
@@ -11,6 +13,7 @@ from graphstill.ops.spmm import spmm
 __all__ = [
     "Adjacency",
     "Noise",
+    "SimilarPairs",
     "SparseFeatures",
     "attend",
     "edge_cosine",
@@ -19,7 +22,9 @@ __all__ = [
     "edge_log_softmax",
     "edge_softmax",
     "edge_squared_distance",
+    "mix_hops",
     "segment_max",
     "segment_sum",
+    "similar_pairs",
     "spmm",
 ]

@@ -1,0 +1,33 @@
+"""Policy gradient (Williams, Machine Learning 8, 1992): what was done more often where it was rewarded."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from graphstill.ops import Adjacency, segment_sum
+
+
+def bernoulli_log_probability(logits: Tensor, action: Tensor) -> Tensor:
+    """log probability of `action`, 0 or 1, where 1 has the probability σ(logit); any equal shapes."""
+    return F.logsigmoid(torch.where(action > 0.5, logits, -logits))
+
+
+def reinforce(log_probability: Tensor, advantage: Tensor) -> Tensor:
+    """−mean of advantage · log probability, [R, ...] -> [R]; 0 where there is nothing.
+
+    Its gradient is, in the mean over actions, that of minus the expected reward. The advantage is a constant.
+    """
+    return -(advantage.detach() * log_probability).flatten(1).sum(1) / max(log_probability[0].numel(), 1)
+
+
+def with_neighbourhood(graph: Adjacency, value: Tensor, known: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """A node's own value plus `weight` times the mean of its neighbours', as far as they are known.
+
+    Shapes: value [R, P, N], known 0 or 1 [N] -> [R, P, N], and 0 or 1 [N], whether anything was known.
+    """
+    value = value * known
+    count = segment_sum(graph, known.index_select(0, graph.source))
+    around = segment_sum(graph, value.index_select(-1, graph.source)) / count.clamp(min=1)
+    return value + weight * around, ((known + count) > 0).to(value.dtype)
