@@ -1,0 +1,1 @@
+"""Trained networks as folders that run without torch."""

@@ -1,0 +1,148 @@
+"""The page that goes with an exported student: what it is, what it was measured to do, and what it was not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EXAMPLE = """\
+from graphstill.runtime import Graph, Predictor
+
+predictor = Predictor("{folder}")
+graph = Graph(edge_index, num_nodes=len(x))  # int64 [2, edges]: sources, targets
+x = predictor.prepare(x)  # float32 [nodes, {features}]: normalised as in training
+labels = predictor.predict(x, graph)"""
+EXAMPLE_ROWS = """\
+from graphstill.runtime import Predictor
+
+predictor = Predictor("{folder}")
+x = predictor.prepare(x)  # float32 [nodes, {features}]: normalised as in training
+labels = predictor.predict(x)"""
+
+
+def card(manifest: Mapping[str, Any], folder: str) -> str:
+    """Markdown, from the manifest alone; ``folder`` is the name it goes by in the example."""
+    parts = [_head(manifest), _input(manifest), _protocol(manifest), _figures(manifest), _checks(manifest)]
+    return "\n\n".join([*parts, _use(manifest, folder), _limits(manifest)]) + "\n"
+
+
+def _head(m: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{key}={value}" for key, value in m["model"].items() if key not in ("name", "models"))
+    which = f"an ensemble of {m['members']} members" if m["member"] == "ensemble" else f"member {m['member']}"
+    name = ", ".join(x["name"] for x in m["model"].get("models", [])) or m["model"]["name"]
+    return (
+        f"# {m['name']}\n\nNode classifier: {name}{f' ({options})' if options else ''}, {which} of run "
+        f"`{m['name']}`, {m['parameters']:,} parameters. Exported by graphstill {m['graphstill']}."
+    )
+
+
+def _input(m: Mapping[str, Any]) -> str:
+    what = "labels, each with a logit of its own" if m["multi_label"] else "classes"
+    lines = [
+        "## Input and output",
+        "",
+        f"- `x`: float32 [nodes, {m['features']}], the features of `{m['protocol']['dataset']}` in the same order"
+        + _prepared(m),
+    ]
+    if "edge_index" in m["inputs"]:
+        lines.append("- `edge_index`: int64 [2, edges], sources and targets, both directions of an undirected edge")
+    if "degree" in m["inputs"]:
+        lines.append(
+            "- `degree` (model.onnx used by itself; the runtime makes it): float32 [nodes], edges into each node but "
+            "self-loops"
+        )
+    lines.append(f"- `logits`: float32 [nodes, {m['classes']}], {m['classes']} {what}")
+    return "\n".join(lines)
+
+
+def _prepared(m: Mapping[str, Any]) -> str:
+    if m["protocol"].get("positions"):
+        return ", as its task has them: normalised, with the columns of `task.with_positions` behind"
+    if m["feature_normalization"] == "row":
+        return ", each row divided by the sum of its absolute values (`prepare` does it)"
+    return ", as they are"
+
+
+def _protocol(m: Mapping[str, Any]) -> str:
+    p = m["protocol"]
+    teacher = "no teacher" if p.get("teacher") is None else f"teacher: {p['teacher'].get('name', p['teacher'])}"
+    return (
+        "## How it was trained\n\n"
+        f"`{p['dataset']}`, split {p['split']} ({p['train']} training, {p['val']} validation, {p['test']} test nodes), "
+        f"{p['setting']}; selected by {p['selected_by']}; {teacher}. Loss: {m['effective_loss']}. "
+        f"Data hash `{m['data_hash'][:12]}`."
+    )
+
+
+def _figures(m: Mapping[str, Any]) -> str:
+    r = m["results"]
+    lines = ["## Figures", "", f"| {r['metric']} | % |", "|---|---|"]
+    validation = r["validation"]
+    which = f"seed {r['seeds'][0]}" if len(set(r["seeds"])) == 1 else f"{len(r['seeds'])} seeds, mean"
+    members = ", mean of its members" if len(validation) > 1 else ""
+    lines.append(f"| validation, this network ({which}{members}) | {100 * sum(validation) / len(validation):.2f} |")
+    if r["test"] is not None:
+        lines.append(f"| test, this network (one network: no claim about the method) | {100 * r['test']:.2f} |")
+    for name, spread in (r["all_seeds"] or {}).items():
+        std = "" if spread["std"] is None else f" ± {100 * spread['std']:.2f}"
+        seeds = "1 seed" if spread["seeds"] == 1 else f"{spread['seeds']} seeds"
+        lines.append(f"| test, {name} ({seeds}) | {100 * spread['mean']:.2f}{std} |")
+    for figure, text in (r["gain"] or {}).items():
+        lines.append(f"| gain over the plain student, {figure}, paired by seed | {text} |")
+    if r["all_seeds"] is None:
+        lines.append("| test | the test set was left sealed |")
+    return "\n".join(lines)
+
+
+def _checks(m: Mapping[str, Any]) -> str:
+    lines = [
+        "## Checked at export",
+        "",
+        "| engine | largest difference to torch | equal predictions | ms |",
+        "|---|---|---|---|",
+    ]
+    for engine, worst in m["parity"]["engines"].items():
+        time = m["timing"]["milliseconds"].get(engine)
+        lines.append(
+            f"| {engine} | {worst['difference']:.1e} | {100 * worst['agreement']:.2f} % | "
+            f"{'not measured' if time is None else f'{time:.2f}'} |"
+        )
+    cases, timing = m["parity"]["cases"], m["timing"]
+    of_int8 = "" if m["int8"] is None else " (int8: on the last of them)"
+    lines += [
+        "",
+        f"Differences are the worst over {len(cases)} graphs{of_int8}, "
+        f"relative where logits exceed 1: {'; '.join(cases)}. Times are medians for {timing['graph']}, "
+        f"{timing['threads']} thread, taken in turns. Default engine: **{m['engine']}** ({timing['reason']}).",
+        "",
+        "Sizes: " + ", ".join(f"{name} {size:,} bytes" for name, size in m["sizes"].items()) + ".",
+    ]
+    if m["int8"] is not None:
+        q = m["int8"]
+        lines += [
+            "",
+            f"int8 ({q['kind']}): validation {q['metric']} {100 * q['validation']:.2f} % against "
+            f"{100 * q['validation_float']:.2f} % before rounding ({q['validation_nodes']} nodes), {q['bytes']:,} "
+            f"against {q['bytes_float']:,} bytes.",
+        ]
+    return "\n".join(lines)
+
+
+def _use(m: Mapping[str, Any], folder: str) -> str:
+    example = (EXAMPLE if "edge_index" in m["inputs"] else EXAMPLE_ROWS).format(folder=folder, features=m["features"])
+    return f"## How to run it\n\nNeeds numpy and onnxruntime.\n\n```python\n{example}\n```"
+
+
+def _limits(m: Mapping[str, Any]) -> str:
+    lines = [
+        "## Limits",
+        "",
+        f"- It knows the {m['classes']} {'labels' if m['multi_label'] else 'classes'} of `{m['protocol']['dataset']}` "
+        "and nothing else; features of another source need another student.",
+        "- Probabilities were not calibrated.",
+    ]
+    if m["hops"]:
+        lines.append(f"- A prediction reads the features of all nodes within {m['hops']} edges.")
+    if m["protocol"]["setting"] == "transductive":
+        lines.append("- Trained transductively: nodes that came later were not part of any figure above.")
+    return "\n".join(lines)

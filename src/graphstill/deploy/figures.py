@@ -1,0 +1,39 @@
+"""What a run measured about the exported member, as plain values for the manifest and the card."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from graphstill.deploy.subject import Subject
+from graphstill.engine import Run, Summary
+
+
+def results(run: Run, subject: Subject, comparison: dict[str, Any] | None) -> dict[str, Any]:
+    """Figures of the exported members and of all seeds; ``test`` is None where the test set stayed sealed.
+
+    ``gain`` is the paired difference to the undistilled student as the recipe's comparison has it, a text with seeds,
+    interval and p; None where there is no comparison beside the run.
+    """
+    metric, test = run.result["metric"], run.result["test"]
+    found: dict[str, Any] = {
+        "metric": metric,
+        "seeds": [run.seeds[i // run.peers] for i in subject.members],
+        "validation": [run.validation[i] for i in subject.members],
+        "test": None,
+        "all_seeds": None,
+        "gain": None,
+    }
+    if test is not None:
+        single = len(subject.members) == 1
+        of_group = run.peers > 1 and not single
+        seed = subject.members[0] // run.peers
+        found["test"] = test["members"][subject.members[0]] if single else test["ensemble"][seed] if of_group else None
+        found["all_seeds"] = {name: _spread(summary) for name, summary in run.test.items()}
+    if comparison is not None and comparison.get("comparison"):
+        found["gain"] = {figure: plain["summary"] for figure, plain in comparison["comparison"].items()}
+    return found
+
+
+def _spread(summary: Summary) -> dict[str, float | int | None]:
+    return {"mean": summary.mean, "std": None if math.isnan(summary.std) else summary.std, "seeds": summary.n}

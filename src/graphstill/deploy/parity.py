@@ -1,0 +1,138 @@
+"""Whether what was exported computes what was trained: the condition for writing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from graphstill.deploy.plan import Array
+from graphstill.errors import ExportError
+from graphstill.ops import Adjacency, SparseFeatures
+
+TOLERANCE = 1e-4
+#: Cases with at most this many nodes are kept with the export, to be run again elsewhere.
+PROBE_NODES = 64
+
+Network = Callable[[SparseFeatures | torch.Tensor, Adjacency], torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """An input and what torch makes of it.
+
+    Shapes:
+        x: ``[nodes, features]``. edge_index: int64 ``[2, edges]``. logits: float32 ``[nodes, outputs]``.
+    """
+
+    name: str
+    x: SparseFeatures | torch.Tensor
+    edge_index: Array
+    logits: Array
+
+    @property
+    def probe(self) -> bool:
+        return len(self.x) <= PROBE_NODES and isinstance(self.x, torch.Tensor)
+
+
+def made_cases(network: Network, features: int, seed: int = 0) -> list[Case]:
+    """Graphs with everything that went wrong somewhere: three sizes, then smaller ones than any before.
+
+    Edges are directed, in random order, some of them repeated; features are mostly zero.
+    """
+    rng = np.random.default_rng(seed)
+
+    def graph(nodes: int, edges: int) -> Array:
+        return rng.integers(nodes, size=(2, edges))
+
+    loops = np.repeat(np.arange(0, 20, 3), 2)
+    twice = graph(20, 40)
+    inputs = [
+        ("300 nodes", 300, graph(300, 1500)),
+        ("64 nodes", 64, graph(64, 200)),
+        ("40 nodes, half of them isolated", 40, graph(20, 60)),
+        ("20 nodes, repeated edges and self-loops", 20, np.concatenate([twice, twice, [loops, loops]], axis=1)),
+        ("9 nodes, no edges", 9, graph(9, 0)),
+        ("5 nodes, smaller than all before", 5, graph(5, 7)),
+        ("a single node", 1, graph(1, 0)),
+        ("a single node with a self-loop", 1, graph(1, 1)),
+    ]
+    share = max(0.05, min(0.5, 20 / features))
+    cases = []
+    for name, nodes, edge_index in inputs:
+        values = rng.standard_normal((nodes, features)) * (rng.random((nodes, features)) < share)
+        cases.append(case_of(name, network, torch.from_numpy(values.astype(np.float32)), edge_index))
+    return cases
+
+
+@torch.no_grad()
+def case_of(name: str, network: Network, x: SparseFeatures | torch.Tensor, edge_index: Array) -> Case:
+    """A case with torch's logits."""
+    graph = Adjacency.from_edge_index(torch.from_numpy(edge_index), len(x))
+    return Case(name, x, edge_index, network(x, graph).float().numpy())
+
+
+def difference(found: Array, expected: Array) -> float:
+    """The largest difference: absolute where logits are at most 1, in parts of the largest logit above."""
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        return float("inf")
+    return float(np.abs(found - expected).max(initial=0.0) / max(1.0, np.abs(expected).max(initial=0.0)))
+
+
+def agreement(found: Array, expected: Array, multi_label: bool) -> float:
+    """Share of equal predictions: of classes, or of single labels."""
+    if multi_label:
+        return float(((found > 0) == (expected > 0)).mean())
+    return float((found.argmax(1) == expected.argmax(1)).mean())
+
+
+def measure(
+    run: Callable[[Case], Array], cases: Sequence[Case], multi_label: bool, engine: str
+) -> list[dict[str, Any]]:
+    """The figures of one engine on each case.
+
+    Raises:
+        ExportError: the engine fails on a case; its reason is in the message.
+    """
+    rows = []
+    for case in cases:
+        try:
+            found = run(case)
+        except Exception as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ExportError(
+                f"engine {engine!r} fails on a graph with {case.name} ({type(error).__name__}: {reason}): nothing was "
+                "written; a module of your own has to work on such graphs after torch.onnx.export"
+            ) from error
+        rows.append(
+            {
+                "case": case.name,
+                "nodes": len(case.x),
+                "edges": int(case.edge_index.shape[1]),
+                "difference": difference(found, case.logits),
+                "agreement": agreement(found, case.logits, multi_label),
+            }
+        )
+    return rows
+
+
+def check(rows: Sequence[dict[str, Any]], engine: str, tolerance: float = TOLERANCE) -> None:
+    """Raises ExportError where an engine is further from torch than the tolerance; it names the worst case."""
+    worst = max(rows, key=lambda row: float(row["difference"]))
+    if not worst["difference"] <= tolerance:
+        raise ExportError(
+            f"engine {engine!r} differs from the trained network by {worst['difference']:.2g} on a graph with "
+            f"{worst['case']}, more than {tolerance:g}: nothing was written; report the model's options, or give "
+            "another member="
+        )
+
+
+def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The worst of all cases."""
+    return {
+        "difference": max(float(row["difference"]) for row in rows),
+        "agreement": min(float(row["agreement"]) for row in rows),
+    }
