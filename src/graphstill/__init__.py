@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from graphstill import datasets as datasets
     from graphstill import models as models
     from graphstill.data import NodeTask as NodeTask
+    from graphstill.deploy.export import export as export
     from graphstill.engine import Run as Run
     from graphstill.engine import Summary as Summary
     from graphstill.engine import Teacher as Teacher
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from graphstill.methods import Method as Method
     from graphstill.study.statistics import Comparison as Comparison
     from graphstill.study.statistics import compare as compare
+    from graphstill.study.transfer import transfer_metrics as transfer_metrics
 
 __version__ = "0.1.0"
 
 # Where each public name lives; loaded when it is first used, so that the command answers --help without torch.
 _HOMES = {
     "NodeTask": "graphstill.data",
+    "export": "graphstill.deploy.export",
     "Run": "graphstill.engine",
     "Summary": "graphstill.engine",
     "Teacher": "graphstill.engine",
@@ -42,6 +45,7 @@ _HOMES = {
     "Method": "graphstill.methods",
     "Comparison": "graphstill.study.statistics",
     "compare": "graphstill.study.statistics",
+    "transfer_metrics": "graphstill.study.transfer",
     "datasets": "",
     "models": "",
 }

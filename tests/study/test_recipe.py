@@ -7,7 +7,7 @@ import yaml
 
 from graphstill.errors import ConfigError, GraphstillError, MethodError
 from graphstill.methods import METHODS
-from graphstill.nn import MODELS
+from graphstill.nn import MODELS, TransductiveModel
 from graphstill.study.recipe import check_training, parse_recipe
 from graphstill.study.schema import arguments
 from graphstill.study.source import Source
@@ -71,6 +71,44 @@ def test_baseline_student_changes_only_what_it_names() -> None:
     found = parse_recipe(TEXT + "baseline_student: {dropout: 0.7}\n")
     assert found.baseline_student == {**found.student, "dropout": 0.7}
     assert parse_recipe(TEXT).baseline_student == found.student
+
+
+CPF = """\
+name: cpf
+task: digits
+student: {name: plp, hops: 5}
+teacher: {model: gcn}
+method: cpf
+training: {lr: 0.02}
+baseline_student: {name: mlp, hidden: 8}
+"""
+
+
+def test_a_baseline_of_another_name_takes_no_options_of_the_student() -> None:
+    found = parse_recipe(CPF)
+    assert found.baseline_student == {"name": "mlp", **MODELS["mlp"](hidden=8).options()}
+    assert found.training["epochs"] == MODELS["plp"].defaults["epochs"]
+    # Settings that the recipe names are shared; the rest is as each network recommends.
+    assert found.baseline_training is not None
+    assert found.baseline_training["lr"] == found.training["lr"] == 0.02
+    assert found.baseline_training["epochs"] == MODELS["mlp"].defaults["epochs"]
+    assert parse_recipe(found.dump()) == found
+    assert parse_recipe(CPF.replace("{name: mlp, hidden: 8}", "mlp")).baseline_student == {
+        "name": "mlp",
+        **MODELS["mlp"]().options(),
+    }
+
+
+def test_labels_that_are_an_input_are_no_targets() -> None:
+    """Said before the teacher is trained, with the line."""
+    with pytest.raises(MethodError, match=r"targets of 1 \* kd.*line 5"):
+        parse_recipe(CPF.replace("method: cpf", "method: kd"))
+    with pytest.raises(MethodError, match=r"warm-up of 3 epochs"):
+        parse_recipe(CPF.replace("{lr: 0.02}", "{warmup: 3}"))
+    with pytest.raises(MethodError, match=r"baseline is a 'plp'.*baseline_student: \{name: mlp\}"):
+        parse_recipe(CPF.replace("baseline_student: {name: mlp, hidden: 8}\n", ""))
+    alone = CPF.replace("baseline_student: {name: mlp, hidden: 8}", "baseline: false")
+    assert parse_recipe(alone).baseline_student is None
 
 
 def test_baseline_training_changes_only_what_it_names() -> None:
@@ -167,7 +205,8 @@ def test_everything_registered_can_be_put_into_a_recipe(registry: dict[str, type
         options = {key: default for key, (_, default) in arguments(cls).items()}
         assert ... not in options.values(), f"{name} has an option without a default"
         if registry is MODELS:
-            found = parse_recipe(yaml.safe_dump({**yaml.safe_load(GROUP), "student": {"name": name, **options}}))
+            text = CPF if issubclass(cls, TransductiveModel) else GROUP
+            found = parse_recipe(yaml.safe_dump({**yaml.safe_load(text), "student": {"name": name, **options}}))
             assert found.student == {"name": name, **options}
         else:
             tree = {**yaml.safe_load(TEXT), "peers": 2, "method": {"name": name, **options}}

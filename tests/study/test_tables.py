@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphstill.errors import ConfigError, DataError
+from graphstill.report.studies import read_published, study_tables
 from graphstill.report.tables import BEGIN, END, read_results, replaced, results_rows, results_table, update
 from graphstill.study.statistics import paired
 
@@ -103,3 +104,40 @@ def test_a_row_that_does_not_exist_cannot_be_shown() -> None:
     results = read_results(ROOT / "benchmarks" / "results")
     with pytest.raises(ConfigError, match=r"no result of a recipe 'kd-corra'.*did you mean 'kd-cora'"):
         results_table(results, ["kd-corra"])
+
+
+def test_a_study_is_a_table_for_each_task_with_what_papers_say_beside_it(tmp_path: Path) -> None:
+    cells = [
+        {**comparison("kd-cora", [0.001, 0.002, 0.0, 0.001, 0.002, 0.001]), "task": "cora"},
+        {**comparison("gkd+kd-cora", [0.02, 0.03, 0.02, 0.03, 0.02, 0.03]), "task": "cora"},
+        {**comparison("kd-thin", [0.01, 0.02, 0.01, 0.02, 0.01, 0.02]), "task": "thin"},
+    ]
+    entry = {"method": "kd", "task": "cora", "figure": "83.2", "source": "a table", "why": "Another teacher."}
+    text = study_tables(cells, [entry])
+    cora, thin = text.split("### thin")
+    rows = [line for line in cora.splitlines() if line.startswith("| ")][1:]
+    assert [row.split(" | ")[0] for row in rows] == ["| gkd+kd", "| kd"], "by falling gain"
+    assert [row.split(" | ")[-1] for row in rows] == ["none found |", "83.2 |"]
+    assert "- kd: published 83.2 (a table). Another teacher." in cora and "a table" not in thin
+    alone = study_tables(cells[2:])
+    assert thin.strip() in alone, "p is corrected over the methods of one task"
+
+    path = tmp_path / "published.yaml"
+    path.write_text("- {method: kd, task: cora, figure: 83.2}")
+    with pytest.raises(ConfigError, match=r"entry 1 of .*give exactly figure, method, source, task, why"):
+        read_published(path)
+
+
+def test_committed_figures_of_papers_name_what_there_is() -> None:
+    from graphstill.methods import METHODS
+
+    for entry in read_published(ROOT / "benchmarks" / "published.yaml"):
+        assert all(part in METHODS for part in entry["method"].split("+")), entry
+
+
+def test_markers_with_a_key() -> None:
+    text = "<!-- results:begin a -->\nold\n<!-- results:end a -->\n<!-- results:begin b -->\n<!-- results:end b -->\n"
+    assert "old" not in replaced(text, "new", key="a")
+    assert replaced(text, "new", key="b").count("old") == 1
+    with pytest.raises(ConfigError, match="results:begin c"):
+        replaced(text, "new", key="c")

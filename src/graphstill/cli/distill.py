@@ -43,10 +43,11 @@ def summary(found: dict[str, Any]) -> str:
     """A few lines for people: protocol first, then the figures."""
     from statistics import mean
 
+    from graphstill.report.changes import data_text, notes
+
     protocol = found["protocol"]
     lines = [
-        f"{found['name']}: {protocol['dataset']}, split {protocol['split']}, {protocol['setting']}, "
-        f"selected by {protocol['selected_by']}, test {found['metric']}",
+        f"{found['name']}: {data_text(protocol)}, selected by {protocol['selected_by']}, test {found['metric']}",
         f"loss: {found['effective_loss']}",
     ]
     for part in ("teacher", "baseline", "student"):
@@ -55,4 +56,4 @@ def summary(found: dict[str, Any]) -> str:
             lines.append(f"{part:>10}  {100 * mean(test):6.2f}  {found[part]['parameters']:>9,} parameters")
     for figure, comparison in found["comparison"].items():
         lines.append(f"student - baseline, {figure}: {comparison['summary']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *notes(found)])

@@ -22,6 +22,13 @@ def command(
         str,
         typer.Option("--only", help="Recipes to show, by name, with blanks between; p counts all.", show_default=False),
     ] = "",
+    study: Annotated[
+        bool, typer.Option("--study", help="A table for each task; the markers in --update carry the folder's name.")
+    ] = False,
+    published: Annotated[
+        Path | None,
+        typer.Option("--published", help="With --study: a YAML list of papers' figures.", show_default=False),
+    ] = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
 ) -> None:
@@ -29,8 +36,12 @@ def command(
     from graphstill import report
 
     results = report.read_results(folder)
-    table = report.results_table(results, only.split())
+    if study:
+        table = report.study_tables(results, report.read_published(published) if published else ())
+    else:
+        table = report.results_table(results, only.split())
     found: dict[str, Any] = {"rows": report.results_rows(results), "table": table}
     if update is not None:
-        found |= {"file": str(update), "changed": report.update(update, table)}
+        key = folder.resolve().name if study else ""
+        found |= {"file": str(update), "changed": report.update(update, table, key)}
     emit(found, json, lambda: table)

@@ -1,5 +1,6 @@
 """Reports from the files of runs."""
 
+from graphstill.report.studies import read_published, study_tables
 from graphstill.report.tables import read_results, results_rows, results_table, update
 
-__all__ = ["read_results", "results_rows", "results_table", "update"]
+__all__ = ["read_published", "read_results", "results_rows", "results_table", "study_tables", "update"]

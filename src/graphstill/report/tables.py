@@ -10,9 +10,11 @@ from typing import Any
 
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.files import atomic_write_text
+from graphstill.report.changes import data_text, start_text
 from graphstill.study.statistics import holm
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+KEYED_BEGIN, KEYED_END = "<!-- results:begin {} -->", "<!-- results:end {} -->"
 HEADER = (
     "recipe",
     "data",
@@ -51,13 +53,13 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         protocol, difference = result["protocol"], _headline(result)
         cells = (
             str(result["name"]),
-            f"{protocol['dataset']}, {protocol['split']}, {protocol['setting']}",
-            _network(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
-            _method(result["recipe"]["method"]),
-            "–" if result["teacher"] is None else f"{_network(result['teacher'])}: {_figure(result['teacher'])}",
-            "–" if result["baseline"] is None else _figure(result["baseline"]),
-            _figure(result["student"]),
-            _difference(difference) if difference else "–",
+            data_text(protocol),
+            network_text(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
+            _method(result["recipe"]["method"]) + start_text(result),
+            "–" if result["teacher"] is None else _teacher(result["teacher"]),
+            "–" if result["baseline"] is None else figure_text(result["baseline"]),
+            figure_text(result["student"]),
+            difference_text(difference) if difference else "–",
             "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
         )
         rows.append(dict(zip(HEADER, cells, strict=True)))
@@ -91,19 +93,23 @@ def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -
     return "\n".join([*lines, "", note])
 
 
-def replaced(text: str, table: str, name: str = "the text") -> str:
-    """`text` with what stands between the markers replaced. Raises ConfigError unless there is one pair of markers."""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ConfigError(f"not one pair of markers {BEGIN} {END}: in {name}. Put them where the table belongs.")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+def replaced(text: str, table: str, name: str = "the text", key: str = "") -> str:
+    """`text` with what stands between the markers replaced; a file with several tables has a key in each pair.
+
+    Raises ConfigError unless there is one pair of these markers.
+    """
+    begin, end = (KEYED_BEGIN.format(key), KEYED_END.format(key)) if key else (BEGIN, END)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ConfigError(f"not one pair of markers {begin} {end}: in {name}. Put them where the table belongs.")
+    before, after = text.split(begin)[0], text.split(end)[1]
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
-def update(path: str | Path, table: str) -> bool:
+def update(path: str | Path, table: str, key: str = "") -> bool:
     """Replace the table in a file; whether it changed."""
     path = Path(path)
     old = path.read_text(encoding="utf-8")
-    new = replaced(old, table, str(path))
+    new = replaced(old, table, str(path), key)
     if new != old:
         atomic_write_text(path, new)
     return new != old
@@ -124,19 +130,32 @@ def _headline(result: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _figure(part: dict[str, Any]) -> str:
+def figure_text(part: dict[str, Any]) -> str:
+    """The mean member's test figure in points, mean ± deviation over seeds."""
     values = [100 * value for value in part["test"]["mean"]]
     return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
 
 
-def _difference(comparison: dict[str, Any]) -> str:
+def difference_text(comparison: dict[str, Any]) -> str:
+    """Points, with the interval where something can be claimed."""
     text = f"{100 * comparison['difference']:+.2f}"
     if comparison["low"] is None:
         return text
     return f"{text} [{100 * comparison['low']:+.2f}, {100 * comparison['high']:+.2f}]"
 
 
-def _network(part: dict[str, Any]) -> str:
+def teacher_text(part: dict[str, Any]) -> str:
+    """Network and figure."""
+    return f"{network_text(part)}: {figure_text(part)}"
+
+
+def _teacher(part: dict[str, Any]) -> str:
+    text, frozen = f"{network_text(part)}: {figure_text(part)}", part.get("frozen")
+    return text if frozen is None else f"{text} on the full graph, {figure_text({'test': frozen})} on the student's"
+
+
+def network_text(part: dict[str, Any]) -> str:
+    """Name, width, and parameters."""
     model = part["models"][0]
     width = f"-{model['hidden']}" if "hidden" in model else ""
     return f"{model['name']}{width} ({part['parameters']:,})"

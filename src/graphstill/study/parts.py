@@ -24,13 +24,13 @@ def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[st
     return {"name": name, **model.options()}
 
 
-def task_section(value: Any, source: Source) -> dict[str, Any]:
+def task_section(value: Any, source: Source, path: Path_ = ("task",)) -> dict[str, Any]:
     """The arguments of `datasets.load` but the root: where this machine keeps its data is no part of an experiment."""
     from graphstill.data import datasets
 
-    options = _with_name(value, source, ("task",), "task")
+    options = _with_name(value, source, path, "task")
     section = section_of(datasets.load, without=("root",))
-    checked = check(section, options, source, ("task",), "task")
+    checked = check(section, options, source, path, "task")
     defaults = {name: field.default for name, field in section.model_fields.items() if not field.is_required()}
     return {"name": checked["name"], **defaults, **checked}
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from graphstill.errors import ConfigError, MethodError
-from graphstill.study.parts import method_section, model_section, seeds_section, task_section, training_section
-from graphstill.study.schema import Section, check
+from graphstill.errors import MethodError
+from graphstill.study.parts import made, method_section, model_section, seeds_section, task_section, training_section
+from graphstill.study.schema import Resolved, Section, check
 from graphstill.study.source import Source
+from graphstill.study.teachers import Start, Teacher, start_section, teacher_section
 
-FOLDER = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"  # a name becomes a folder
+FOLDER = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # a name becomes a folder
 
 
 class RecipeFile(Section):
@@ -28,19 +27,11 @@ class RecipeFile(Section):
     peers: int = Field(1, ge=1)
     method: Any
     training: Any = None
+    start: Any = None
     seeds: Any = 10
     baseline: bool = True
     baseline_training: Any = None
     baseline_student: Any = None
-
-
-class TeacherFile(Section):
-    """Either a model to train, or the directory of a run that is trained already."""
-
-    model: Any = None
-    training: Any = None
-    seeds: Any = None
-    run: str | None = None
 
 
 class TrainFile(Section):
@@ -53,36 +44,6 @@ class TrainFile(Section):
     seeds: Any = 10
 
 
-class Resolved(Section):
-    """Base of what is checked: plain values, every default written out."""
-
-    model_config = ConfigDict(frozen=True)
-
-    def resolved(self) -> dict[str, Any]:
-        """Plain values, in the order of the fields, without what is absent."""
-        values = {name: getattr(self, name) for name in type(self).model_fields}
-        present = {
-            name: value.resolved() if isinstance(value, Resolved) else value
-            for name, value in values.items()
-            if value is not None
-        }
-        plain: dict[str, Any] = json.loads(json.dumps(present))  # an option may be a tuple, which YAML has not
-        return plain
-
-    def dump(self) -> str:
-        """The same as YAML. Reading it again gives the same recipe."""
-        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=120)
-
-
-class Teacher(Resolved):
-    """A checked teacher: `run` alone, or `model` with `training` and `seeds`."""
-
-    run: str | None = None
-    model: dict[str, Any] | None = None
-    training: dict[str, Any] | None = None
-    seeds: list[int] | None = None
-
-
 class Recipe(Resolved):
     """A checked recipe: what `--dry-run` prints, a run directory keeps, and `run_recipe` takes."""
 
@@ -93,6 +54,7 @@ class Recipe(Resolved):
     peers: int
     method: list[dict[str, Any]]
     training: dict[str, Any]
+    start: Start | None = None
     seeds: list[int]
     baseline: bool
     baseline_training: dict[str, Any] | None = None
@@ -125,20 +87,24 @@ def check_recipe(source: Source) -> Recipe:
     student = model_section(given["student"], source, ("student",), "student")
     seeds = seeds_section(given.get("seeds", 10), source, ("seeds",))
     baseline = given.get("baseline", True)
+    plain = _baseline_student(given, student, source) if baseline else None
+    task = task_section(given["task"], source)
     recipe = Recipe(
         name=given["name"],
-        task=task_section(given["task"], source),
+        task=task,
         student=student,
-        teacher=_teacher(given.get("teacher"), seeds, source),
+        teacher=teacher_section(given.get("teacher"), task, seeds, source),
         peers=given.get("peers", 1),
         method=method_section(given["method"], source),
         training=training_section(given.get("training"), student, source, ("training",)),
+        start=start_section(given.get("start"), student, source),
         seeds=seeds,
         baseline=baseline,
-        baseline_training=_baseline_training(given, student, source) if baseline else None,
-        baseline_student=_baseline_student(given, student, source) if baseline else None,
+        baseline_training=None if plain is None else _baseline_training(given, plain, source),
+        baseline_student=plain,
     )
     _check_needs(recipe, source)
+    _check_targets(recipe, source)
     return recipe
 
 
@@ -157,43 +123,26 @@ def check_training(source: Source) -> TrainRecipe:
 
 
 def _baseline_training(given: dict[str, Any], student: dict[str, Any], source: Source) -> dict[str, Any]:
-    """The settings of the distilled student, unless the recipe says otherwise key by key."""
+    """The settings of the distilled student, unless the recipe says otherwise key by key.
+
+    What neither says is as the baseline's own network recommends.
+    """
     shared, own = given.get("training") or {}, given.get("baseline_training")
     both = {**shared, **own} if isinstance(own, dict) else shared if own is None else own
     return training_section(both, student, source, ("baseline_training",))
 
 
 def _baseline_student(given: dict[str, Any], student: dict[str, Any], source: Source) -> dict[str, Any]:
-    """The student's options, unless the recipe says otherwise key by key (a baseline tuned on its own)."""
+    """The student's options, unless the recipe says otherwise key by key (a baseline tuned on its own).
+
+    Another network, by name, takes none of them: it is the baseline of a student that cannot be trained alone.
+    """
     own = given.get("baseline_student")
+    name = own.get("name") if isinstance(own, dict) else own
+    if name not in (None, student["name"]):
+        return model_section(own, source, ("baseline_student",), "baseline student")
     both = {**student, **own} if isinstance(own, dict) else student if own is None else own
     return model_section(both, source, ("baseline_student",), "baseline student")
-
-
-def _teacher(value: Any, seeds: list[int], source: Source) -> Teacher | None:
-    if value is None:
-        return None
-    path = ("teacher",)
-    given = check(TeacherFile, value, source, path, "teacher")
-    if ("run" in given) == ("model" in given):
-        raise ConfigError(
-            f"a teacher has either `run` (a directory) or `model`, here it has {', '.join(given) or 'nothing'}: "
-            f"{source.where(path)}. Keep one of them."
-        )
-    if "run" in given:
-        if len(given) > 1:
-            raise ConfigError(
-                f"a teacher that is trained already takes no {' or '.join(sorted(given.keys() - {'run'}))}: "
-                f"{source.where(path)}. Remove it, or give `model` instead of `run`."
-            )
-        return Teacher(run=given["run"])
-    model = model_section(given["model"], source, (*path, "model"), "teacher")
-    own = given.get("seeds")
-    return Teacher(
-        model=model,
-        training=training_section(given.get("training"), model, source, (*path, "training")),
-        seeds=seeds if own is None else seeds_section(own, source, (*path, "seeds")),
-    )
 
 
 def _check_needs(recipe: Recipe, source: Source) -> None:
@@ -214,4 +163,22 @@ def _check_needs(recipe: Recipe, source: Source) -> None:
         raise MethodError(
             f"a teacher, but no method that listens to it among {', '.join(sorted(needs))}: "
             f"{source.where(('teacher',))}. Remove the teacher, or choose another method."
+        )
+
+
+def _check_targets(recipe: Recipe, source: Source) -> None:
+    """A network that has the training labels as an input cannot be trained on them, also not as its own baseline."""
+    from graphstill.engine import Training
+    from graphstill.engine.known import refuse_known_targets
+    from graphstill.methods import make_method
+    from graphstill.nn import TransductiveModel, make_model
+
+    models, method, training = [make_model(**recipe.student)], make_method(recipe.method), Training(**recipe.training)
+    made(lambda: refuse_known_targets(models, method, training), source, ("method",))
+    baseline = recipe.baseline_student
+    if baseline is not None and isinstance(make_model(**baseline), TransductiveModel):
+        raise MethodError(
+            f"the baseline is a {baseline['name']!r}, which has the training labels as an input and cannot be trained "
+            f"on them: {source.where(('baseline_student',))}. Name another network, such as "
+            "`baseline_student: {name: mlp}`, or set `baseline: false`."
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from graphstill.errors import ConfigError, nearest
@@ -19,6 +20,27 @@ class Section(BaseModel):
     """Base of every part of a recipe: unknown keys are errors, and "4" is not a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True, protected_namespaces=())
+
+
+class Resolved(Section):
+    """Base of what is checked: plain values, every default written out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def resolved(self) -> dict[str, Any]:
+        """Plain values, in the order of the fields, without what is absent."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        present = {
+            name: value.resolved() if isinstance(value, Resolved) else value
+            for name, value in values.items()
+            if value is not None
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(present))  # an option may be a tuple, which YAML has not
+        return plain
+
+    def dump(self) -> str:
+        """The same as YAML. Reading it again gives the same recipe."""
+        return yaml.safe_dump(self.resolved(), sort_keys=False, allow_unicode=True, width=120)
 
 
 def arguments(function: Callable[..., Any]) -> dict[str, tuple[Any, Any]]:

@@ -111,6 +111,24 @@ def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
     validation picks) or "ensemble". Raises ConfigError when the two differ in data, metric or seeds, or lack the
     figure: such numbers stand side by side, but their difference means nothing.
     """
+    ours, theirs, order = matched(run, baseline)
+    of_others = _values(theirs, figure)
+    return paired(
+        _values(ours, figure),
+        [of_others[i] for i in order],
+        seeds=[int(seed) for seed in ours["seeds"]],
+        name=str(ours["name"]),
+        against=str(theirs["name"]),
+        metric=str(ours["metric"]),
+        figure=figure,
+    )
+
+
+def matched(run: Any, baseline: Any) -> tuple[Mapping[str, Any], Mapping[str, Any], list[int]]:
+    """Two result dicts of the same data, metric and seeds, and where each seed of the first is in the second.
+
+    Raises ConfigError where they differ.
+    """
     ours, theirs = _result(run), _result(baseline)
     names = f"{ours['name']!r} and {theirs['name']!r}"
     for key, what in (("data_hash", "data (or split, or setting)"), ("metric", "metric")):
@@ -126,17 +144,7 @@ def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
             f"different seeds: {seeds} against {other}, in {names}. A paired comparison needs the same distinct seeds "
             "in both: run the missing ones."
         )
-    ours_by_seed = dict(zip(seeds, _values(ours, figure), strict=True))
-    theirs_by_seed = dict(zip(other, _values(theirs, figure), strict=True))
-    return paired(
-        [ours_by_seed[seed] for seed in seeds],
-        [theirs_by_seed[seed] for seed in seeds],
-        seeds=seeds,
-        name=str(ours["name"]),
-        against=str(theirs["name"]),
-        metric=str(ours["metric"]),
-        figure=figure,
-    )
+    return ours, theirs, [other.index(seed) for seed in seeds]
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

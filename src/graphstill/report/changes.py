@@ -1,0 +1,55 @@
+"""What of a result is out of the ordinary, in words: changed graphs, privileged teachers, warm starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import mean
+from typing import Any
+
+REMOVED = {"edges_removed": "edges", "train_removed": "training nodes"}
+GRAPHS = {"full": "the full graph", "own": "the students' graph", "unknown": "a graph not known"}
+
+
+def data_text(protocol: Mapping[str, Any]) -> str:
+    """Data set, split, setting, and what was removed."""
+    text = f"{protocol['dataset']}, {protocol['split']}, {protocol['setting']}"
+    for key, what in REMOVED.items():
+        text += "".join(f", without {100 * step['share']:g} % of the {what}" for step in protocol.get(key, ()))
+    return text
+
+
+def start_text(result: Mapping[str, Any]) -> str:
+    """The start of a result's student, to stand behind its method; empty where it began from scratch."""
+    start = result.get("start")
+    if start is None:
+        return ""
+    return f", started from {start['dataset']}" + ("" if start["labels_shuffled"] is None else " (labels shuffled)")
+
+
+def notes(result: Mapping[str, Any]) -> list[str]:
+    """A line for each thing that a reader of the figures must know besides; empty for an ordinary result."""
+    lines, protocol = [], result["protocol"]
+    privileged = (protocol.get("teacher") or {}).get("privileged")
+    if privileged is not None:
+        lines.append(
+            f"privileged teacher: trained on {GRAPHS[privileged['trained_on']]}, its outputs computed on "
+            f"{GRAPHS[privileged['outputs_on']]}; the full graph has {privileged['edges']:,} edges as stored and "
+            f"{privileged['train']:,} training nodes, the students' {protocol['edges']:,} and {protocol['train']:,}"
+        )
+    frozen = (result.get("teacher") or {}).get("frozen")
+    if frozen is not None:
+        lines.append(
+            "the teacher's test figure is on the full graph; frozen, on the students' graph, it is "
+            f"{100 * mean(frozen['mean']):.2f}"
+        )
+    start = result.get("start")
+    if start is not None:
+        shuffled = "" if start["labels_shuffled"] is None else ", shuffled labels"
+        lines.append(
+            f"start: {start['run']} ({start['dataset']}{shuffled}), {start['members']}; "
+            f"copied {', '.join(start['copied'])}; fresh {', '.join(start['fresh']) or 'nothing'}"
+        )
+    for key, comparison in result.get("transfer", {}).items():
+        unit = " in per cent" if key == "transfer_ratio" else ""
+        lines.append(f"student - baseline on validation, {key.replace('_', ' ')}{unit}: {comparison['summary']}")
+    return lines

@@ -1,0 +1,78 @@
+"""The tables of a study: one for each data set, methods by what they gain, published figures beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from graphstill.errors import ConfigError
+from graphstill.report.tables import difference_text, figure_text, network_text, teacher_text
+from graphstill.study.statistics import holm
+
+HEADER = ("method", "student", "alone", "distilled", "difference [95 % interval]", "p (Holm)", "published")
+
+
+def read_published(path: str | Path) -> list[dict[str, str]]:
+    """Figures of papers: a YAML list of mappings with method, task, figure, source and why (it differs from ours).
+
+    Raises ConfigError for an entry that lacks one of them or has another key.
+    """
+    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    keys = {"method", "task", "figure", "source", "why"}
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict) or set(entry) != keys:
+            raise ConfigError(f"entry {number + 1} of {path} is {entry!r}: give exactly {', '.join(sorted(keys))}")
+    return [{key: str(value) for key, value in entry.items()} for entry in entries]
+
+
+def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]] = ()) -> str:
+    """Markdown: a table for each task, in the order of the names, rows by falling gain, and notes on the sources.
+
+    Test figures in points, mean ± deviation over seeds; differences paired by seed, p corrected over one table. A cell
+    of a study is named METHOD-TASK.
+    """
+    tasks: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        tasks.setdefault(task_of(result), []).append(result)
+    return "\n\n".join(_table(task, rows, published) for task, rows in tasks.items())
+
+
+def task_of(result: Mapping[str, Any]) -> str:
+    """The task that a study gave the cell, or its data set."""
+    return str(result.get("task", result["protocol"]["dataset"]))
+
+
+def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]]) -> str:
+    ordered = sorted(results, key=lambda result: -_headline(result).get("difference", 0.0))
+    corrected = holm([_headline(result).get("p") for result in ordered])
+    notes: list[str] = []
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    for result, p in zip(ordered, corrected, strict=True):
+        method = str(result["name"]).removesuffix(f"-{task}")
+        found = [entry for entry in published if (entry["method"], entry["task"]) == (method, task)]
+        for entry in found:
+            notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
+        cells = (
+            method,
+            network_text(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
+            "–" if result["baseline"] is None else figure_text(result["baseline"]),
+            figure_text(result["student"]),
+            difference_text(_headline(result)) if _headline(result) else "–",
+            "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
+            "; ".join(entry["figure"] for entry in found) or "none found",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    protocol = ordered[0]["protocol"]
+    teachers = {teacher_text(result["teacher"]) for result in ordered if result["teacher"] is not None}
+    head = [f"### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}."]
+    if teachers:
+        head[-1] += f" Teacher {'; '.join(sorted(teachers))}."
+    return "\n".join([*head, "", *lines, *(["", *(f"- {note}" for note in notes)] if notes else [])])
+
+
+def _headline(result: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = result["comparison"].get("mean", {})
+    return found
