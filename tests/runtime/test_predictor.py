@@ -120,6 +120,9 @@ def test_prepare_normalises_as_in_training(predictors: Predictors, tmp_path: Any
     assert isinstance(stored, Features)
     np.testing.assert_allclose(stored.dense(), expected, rtol=1e-6)
     as_given = Predictor(write(tmp_path / "raw", "mlp", feature_normalization=None)).prepare(raw)
+    both = Predictor(write(tmp_path / "both", "mlp", feature_normalization="binary-row"))
+    ones = (np.asarray(raw) != 0).astype(np.float32)
+    np.testing.assert_allclose(both.prepare(raw), ones / np.maximum(ones.sum(1, keepdims=True), 1e-12), atol=1e-7)
     assert isinstance(as_given, np.ndarray)
     assert np.array_equal(as_given, raw)
 

@@ -28,6 +28,7 @@ class Arrays:
         graph_ptr: int64 [graphs + 1] where there are several graphs: graph g holds nodes graph_ptr[g] up to but
             excluding graph_ptr[g + 1].
         num_classes: of single-label data; the largest label + 1 by default.
+        binarized: whether x was made 0 and 1 from what is stored.
     """
 
     x: Any
@@ -36,6 +37,7 @@ class Arrays:
     public: PublicSplits | None = None
     graph_ptr: Any = None
     num_classes: int | None = None
+    binarized: bool = False
 
 
 def from_pyg(data: Any) -> Arrays:

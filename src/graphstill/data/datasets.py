@@ -135,7 +135,7 @@ def load(
     entry = CATALOG.get(name, Entry())
     arrays = _find(name, entry, Path(root) if root is not None else _environment_root(), k)
     if entry.binary:
-        arrays = replace(arrays, x=binarized(arrays.x))
+        arrays = replace(arrays, x=binarized(arrays.x), binarized=True)
     drawn = split if split is not None else entry.split
     if split is None or split == entry.split:
         train, val = (given if given is not None else own for given, own in ((train, entry.train), (val, entry.val)))

@@ -146,6 +146,7 @@ class NodeTask:
                 "leave it out otherwise"
             )
         self.name, self.split, self._normalize = name, chosen.name, normalize
+        self._binarized = arrays.binarized
         self.multi_label = labels.ndim == 2
         self.metric = "micro_f1" if self.multi_label else "accuracy"
         self.inductive = inductive or ptr is not None
@@ -223,6 +224,7 @@ class NodeTask:
             "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
             "features": self.in_features,
             "feature_normalization": self._normalize,
+            "features_binarized": self._binarized,
             "outputs": self.num_outputs,
             "train": len(self.train_index),
             "val": len(self.val_index),

@@ -58,8 +58,13 @@ def _input(m: Mapping[str, Any]) -> str:
 def _prepared(m: Mapping[str, Any]) -> str:
     if m["protocol"].get("positions"):
         return ", as its task has them: normalised, with the columns of `task.with_positions` behind"
-    if m["feature_normalization"] == "row":
-        return ", each row divided by the sum of its absolute values (`prepare` does it)"
+    steps = {
+        "binary": "1 where a stored value is not zero",
+        "row": "each row divided by the sum of its absolute values",
+    }
+    done = [steps[step] for step in (m["feature_normalization"] or "").split("-") if step]
+    if done:
+        return f", {', then '.join(done)} (`prepare` does it)"
     return ", as they are"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def _described(source: Source, subject: Subject) -> dict[str, Any]:
         "multi_label": subject.multi_label,
         "metric": result["metric"],
         "hops": 0 if plan is None else plan.hops,
-        "feature_normalization": None if positions else result["protocol"]["feature_normalization"],
+        "feature_normalization": None if positions else _normalization(result["protocol"]),
         "plan": [] if plan is None else plan.describe(),
         "effective_loss": result["effective_loss"],
         "protocol": result["protocol"],
@@ -209,6 +209,13 @@ def _parity(engines: Engines, cases: Sequence[Case], multi_label: bool) -> dict[
         allowed["int8"] = max(TOLERANCE, 2 * parity.summary(every["int8"])["difference"])
     names = [case.name for case in cases]
     return {"parity": {"tolerance": TOLERANCE, "engines": worst, "cases": names, "every": every}, "tolerance": allowed}
+
+
+def _normalization(protocol: Mapping[str, Any]) -> str | None:
+    """What `Predictor.prepare` has to do to features as they are stored."""
+    steps = ["binary"] if protocol.get("features_binarized") else []
+    steps += [protocol["feature_normalization"]] if protocol["feature_normalization"] else []
+    return "-".join(steps) or None
 
 
 def _timing(engines: Engines, case: Case, asked: str | None) -> dict[str, Any]:

@@ -131,6 +131,13 @@ def select(x: Floats | Features, nodes: Ints | None) -> Floats | Features:
     return rows
 
 
+def binarize(x: Floats | Features) -> Floats | Features:
+    """1 where x is not zero."""
+    if isinstance(x, Features):
+        return x._like((x.data != 0).astype(np.float32), x.indices, x.indptr)
+    return (x != 0).astype(np.float32)
+
+
 def normalize(x: Floats | Features) -> Floats | Features:
     """Each row divided by the sum of its absolute values, as in training; rows of zeros stay."""
     if isinstance(x, Features):

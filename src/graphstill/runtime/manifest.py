@@ -18,7 +18,8 @@ from graphstill.files import atomic_write_json
 FORMAT = 1
 NAME = "manifest.json"
 MODELS = {"onnx": "model.onnx", "int8": "model.int8.onnx"}
-NORMALIZATIONS = (None, "row")
+# "binary": 1 where a stored feature is not zero; "row": each row divided by the sum of its absolute values.
+NORMALIZATIONS = (None, "row", "binary", "binary-row")
 
 # What the runtime reads. "plan" is empty for a module that has none, and runs as model.onnx only. "tolerance" holds,
 # for each engine of the folder, the largest difference to the expected logits that the probe may show: absolute for

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from graphstill.errors import ConfigError, DataError, ExportError, nearest
 from graphstill.runtime.area import Area
 from graphstill.runtime.engines import OnnxEngine, Plan, SplitEngine
-from graphstill.runtime.features import Features, Triple, check_features, normalize, select
+from graphstill.runtime.features import Features, Triple, binarize, check_features, normalize, select
 from graphstill.runtime.graph import Graph, Grown, check_nodes, gather
 from graphstill.runtime.jagged import Floats, Ints
 from graphstill.runtime.manifest import NAME, engines, inside, read_manifest
@@ -83,7 +83,9 @@ class Predictor:
             x: as for :meth:`logits`; returns float32 ``[nodes, features]``, or Features where they came sparse.
         """
         checked = select(check_features(x, self.features, "x"), None)
-        return normalize(checked) if self.manifest["feature_normalization"] == "row" else checked
+        steps = (self.manifest["feature_normalization"] or "").split("-")
+        checked = binarize(checked) if "binary" in steps else checked
+        return normalize(checked) if "row" in steps else checked
 
     def logits(self, x: AnyFeatures, graph: AnyGraph = None, nodes: Nodes = None) -> Floats:
         """Logits of all nodes, or of some.
@@ -112,6 +114,9 @@ class Predictor:
             return self._run(select(features, None), edges.whole)[asked[place]]
         area = _no_edges(len(asked)) if edges is None else gather(edges, asked, self.hops or 0)
         read = asked if edges is None else area.nodes
+        if edges is not None and read is not None and 2 * len(read) > len(features):
+            # The layout of the whole graph is there already; that of most of it would be made for this call.
+            return self._run(select(features, None), edges.whole)[asked[place]]
         return self._run(select(features, read), area)[place]
 
     def logits_new(
