@@ -15,7 +15,7 @@ from typing import Any
 from graphstill.files import atomic_write_json
 from graphstill.study.grid import Cell, Grid
 from graphstill.study.recipe import Recipe
-from graphstill.study.runner import Parts, over_splits, run_recipe
+from graphstill.study.runner import REMOVALS, Parts, over_splits, run_recipe
 
 #: Seeds of the trials; those of the comparison start at 0, so no trial has seen them.
 TRIAL_SEEDS = 1000
@@ -164,8 +164,11 @@ def _asked(recipe: Recipe, arm: str) -> dict[str, Any]:
 
 
 def _teacher_key(cell: Cell) -> Any:
-    resolved = cell.by_split()[0].recipe().resolved()
-    return [resolved["task"], resolved.get("teacher"), cell.splits]
+    recipe = cell.by_split()[0].recipe()
+    task, teacher = recipe.task, recipe.teacher
+    if teacher is not None and teacher.task == "full":  # one for all that is removed
+        task = {**task, **dict.fromkeys(REMOVALS)}
+    return [task, recipe.resolved().get("teacher"), cell.splits]
 
 
 def _baseline_key(cell: Cell) -> Any:
