@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from graphstill.cli.output import log
 
 if TYPE_CHECKING:
-    from graphstill.study.runner import Watcher
+    from graphstill.study.arms import Watcher
 
 
 @contextmanager

@@ -27,7 +27,9 @@ Root = Annotated[
 
 
 @contextmanager
-def resumable(command: list[str], name: str, directory: Path | None, resume: bool) -> Iterator[Path]:
+def resumable(
+    command: list[str], name: str, directory: Path | None, resume: bool, flags: tuple[str, ...] = ("--resume",)
+) -> Iterator[Path]:
     """The directory to run in. Ctrl-C inside the block tells the command that goes on from there."""
     from graphstill.study.directory import new_directory
 
@@ -38,5 +40,5 @@ def resumable(command: list[str], name: str, directory: Path | None, resume: boo
     try:
         yield path
     except KeyboardInterrupt as error:
-        again = shlex.join(["graphstill", *command, "--dir", str(path), "--resume"])
+        again = shlex.join(["graphstill", *command, "--dir", str(path), *flags])
         raise Interrupted(f"interrupted; what is done is kept. Go on with: {again}") from error

@@ -45,6 +45,7 @@ def command(
     from graphstill.study.sweep import run_grid
 
     place = directory or Path("runs") / checked.name
-    with resumable(["study", str(grid), *(only or [])], checked.name, place, resume=True) as path:
+    again = ["study", str(grid), *(only or []), "--jobs", str(jobs), *(["--root", str(root)] if root else [])]
+    with resumable(again, checked.name, place, resume=True, flags=()) as path:
         files = run_grid(checked, path, jobs=jobs, root=root, say=log)
     emit({"grid": checked.name, "results": [str(file) for file in files]}, json, lambda: f"written: {path / 'results'}")

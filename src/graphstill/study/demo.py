@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from graphstill.study.runner import Watcher, part_progress
+from graphstill.study.arms import Watcher, part_progress
 from graphstill.study.statistics import compare
 
 PEERS = 4

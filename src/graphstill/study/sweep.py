@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from graphstill.files import atomic_write_json
+from graphstill.study.arms import REMOVALS, Arms
 from graphstill.study.grid import Cell, Grid
 from graphstill.study.recipe import Recipe
-from graphstill.study.runner import REMOVALS, Parts, over_splits, run_recipe
+from graphstill.study.runner import over_splits, run_recipe
 
 #: Seeds of the trials; those of the comparison start at 0, so no trial has seen them.
 TRIAL_SEEDS = 1000
@@ -82,7 +83,7 @@ def _start() -> None:
 
 
 def _teach(cell: Cell, directory: Path, root: str | Path | None) -> str:
-    teachers = [_parts(one.recipe(), directory, root).teacher for one in cell.by_split()]
+    teachers = [_arms(one.recipe(), directory, root).teacher for one in cell.by_split()]
     figures = [value for teacher in teachers if teacher is not None for value in teacher.validation]
     return f"{cell.task}: teacher: validation {_mean(figures):.4f}" if figures else ""
 
@@ -93,7 +94,7 @@ def _baseline(cell: Cell, directory: Path, root: str | Path | None) -> str:
     best = _chosen(_search(cell, "baseline", directory, root))
     figures = []
     for one in cell.by_split():
-        baseline = _parts(one.recipe(baseline=best["trial"]), directory, root).baseline
+        baseline = _arms(one.recipe(baseline=best["trial"]), directory, root).baseline
         assert baseline is not None
         figures += baseline.validation
     return f"{cell.task}: undistilled student: validation {_mean(figures):.4f} with {best['trial']}"
@@ -120,8 +121,8 @@ def _finish(cell: Cell, directory: Path, root: str | Path | None) -> str:
     return f"{cell.name}: {_mean(whole['student']['test']['mean']):.4f}, {difference}"
 
 
-def _parts(recipe: Recipe, directory: Path, root: str | Path | None) -> Parts:
-    return Parts(recipe, directory, resume=True, root=root, store=directory / "parts")
+def _arms(recipe: Recipe, directory: Path, root: str | Path | None) -> Arms:
+    return Arms(recipe, directory, resume=True, root=root, store=directory / "parts")
 
 
 def _search(cell: Cell, arm: str, directory: Path, root: str | Path | None) -> list[dict[str, Any]]:
@@ -142,7 +143,7 @@ def _trial(cell: Cell, arm: str, trial: dict[str, Any], directory: Path, root: s
     path = directory / "trials" / f"{arm}-{_digest(_asked(recipe, arm), cell.trial_seeds)}.json"
     if not path.is_file():
         seeds = [TRIAL_SEEDS + i for i in range(cell.trial_seeds)]
-        run = _parts(recipe, directory, root).trial(arm, seeds)
+        run = _arms(recipe, directory, root).trial(arm, seeds)
         row = {"trial": dict(trial), "validation": _mean(run.validation), "cpu": run.result["cost"]["cpu_seconds"]}
         atomic_write_json(path, row)
     kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
