@@ -114,7 +114,9 @@ def test_a_study_is_a_table_for_each_task_with_what_papers_say_beside_it(tmp_pat
     ]
     entry = {"method": "kd", "task": "cora", "figure": "83.2", "source": "a table", "why": "Another teacher."}
     text = study_tables(cells, [entry])
-    cora, thin = text.split("### thin")
+    overview, cora = text.split("### cora")
+    assert overview.splitlines()[2:4] == ["| kd | 80.45 (+0.12*) | 81.83 (+1.50*) |", "| gkd+kd | 82.83 (+2.50*) |  |"]
+    cora, thin = cora.split("### thin")
     rows = [line for line in cora.splitlines() if line.startswith("| ")][1:]
     assert [row.split(" | ")[0] for row in rows] == ["| gkd+kd", "| kd"], "by falling gain"
     assert [row.split(" | ")[-1] for row in rows] == ["none found |", "83.2 |"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import yaml
@@ -29,7 +30,7 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
 
 
 def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]] = ()) -> str:
-    """Markdown: a table for each task, in the order of the names, rows by falling gain, and notes on the sources.
+    """Markdown: methods by tasks, then a table for each task, rows by falling gain, with notes on the sources.
 
     Test figures in points, mean ± deviation over seeds; differences paired by seed, p corrected over one table. A cell
     of a study is named METHOD-TASK.
@@ -37,12 +38,36 @@ def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mappi
     tasks: dict[str, list[Mapping[str, Any]]] = {}
     for result in results:
         tasks.setdefault(task_of(result), []).append(result)
-    return "\n\n".join(_table(task, rows, published) for task, rows in tasks.items())
+    tables = [_table(task, rows, published) for task, rows in tasks.items()]
+    return "\n\n".join([_overview(tasks), *tables] if len(tasks) > 1 else tables)
 
 
 def task_of(result: Mapping[str, Any]) -> str:
     """The task that a study gave the cell, or its data set."""
     return str(result.get("task", result["protocol"]["dataset"]))
+
+
+def _overview(tasks: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Methods by tasks: the distilled figure, what was gained, and a star where p (Holm, within the task) < 0.05."""
+    cells: dict[str, dict[str, str]] = {}
+    for task, results in tasks.items():
+        corrected = holm([_headline(result).get("p") for result in results])
+        for result, p in zip(results, corrected, strict=True):
+            difference = _headline(result).get("difference")
+            gain = (
+                "" if difference is None else f" ({100 * difference:+.2f}{'*' if p is not None and p < 0.05 else ''})"
+            )
+            figure = f"{100 * mean(result['student']['test']['mean']):.2f}{gain}"
+            cells.setdefault(_method_of(result, task), {})[task] = figure
+    lines = ["| method | " + " | ".join(tasks) + " |", "|" + "---|" * (len(tasks) + 1)]
+    lines += [
+        f"| {method} | " + " | ".join(row.get(task, "") for task in tasks) + " |" for method, row in cells.items()
+    ]
+    return "\n".join(lines)
+
+
+def _method_of(result: Mapping[str, Any], task: str) -> str:
+    return str(result["name"]).removesuffix(f"-{task}")
 
 
 def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]]) -> str:
@@ -51,7 +76,7 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
     notes: list[str] = []
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     for result, p in zip(ordered, corrected, strict=True):
-        method = str(result["name"]).removesuffix(f"-{task}")
+        method = _method_of(result, task)
         found = [entry for entry in published if (entry["method"], entry["task"]) == (method, task)]
         for entry in found:
             notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
