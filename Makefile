@@ -8,6 +8,8 @@ TORCH := torch==2.13.0
 
 RESULTS := $(patsubst recipes/%.yaml,benchmarks/results/%.json,$(wildcard recipes/*.yaml))
 
+STUDIES := $(wildcard benchmarks/results/studies/*)
+
 HEADLINES := kd-cora graphakd-cora gsp-cora lsp-cora glnn-cora oad-cora oad-citeseer oad-pubmed oad-released-cora \
 	alignahead-plus-cora alignahead-plus-citeseer
 
@@ -28,9 +30,11 @@ docs: $(VENV)/installed-docs
 # Every figure of the table in README.md, from the recipes; needs their data (GRAPHSTILL_DATA, or a network).
 results: $(RESULTS) tables
 
-# The tables alone, from the committed raw results: all of them, and those of the README.
+# The tables alone, from the committed raw results: all of them, those of the studies, and those of the README.
 tables: $(VENV)/installed
 	$(BIN)/graphstill report benchmarks/results --update docs/results.md
+	for study in $(STUDIES); do $(BIN)/graphstill report $$study --study --published benchmarks/published.yaml \
+		--update docs/results.md >/dev/null || exit 1; done
 	$(BIN)/graphstill report benchmarks/results --only "$(HEADLINES)" --update README.md
 
 benchmarks/results/%.json: recipes/%.yaml | $(VENV)/installed

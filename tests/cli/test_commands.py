@@ -29,7 +29,8 @@ def test_help_and_version_load_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for verb in ("demo", "doctor", "list", "show", "train", "distill", "report", "Exit codes"):
+    verbs = "demo doctor list show train distill study report export verify bench serve".split()
+    for verb in (*verbs, "Exit codes"):
         assert verb in done.stdout
 
 

@@ -9,7 +9,17 @@ import pytest
 
 from graphstill.errors import ConfigError, DataError
 from graphstill.report.studies import read_published, study_tables
-from graphstill.report.tables import BEGIN, END, read_results, replaced, results_rows, results_table, update
+from graphstill.report.tables import (
+    BEGIN,
+    END,
+    KEYED_BEGIN,
+    KEYED_END,
+    read_results,
+    replaced,
+    results_rows,
+    results_table,
+    update,
+)
 from graphstill.study.statistics import paired
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +110,17 @@ def test_pages_hold_the_committed_results_and_no_other_number(page: str) -> None
     assert page == "README.md" or names == [result["name"] for result in results]
 
 
+@pytest.mark.parametrize(
+    "folder", sorted((ROOT / "benchmarks" / "results" / "studies").iterdir()), ids=lambda p: p.name
+)
+def test_the_page_holds_the_studies(folder: Path) -> None:
+    begin, end = KEYED_BEGIN.format(folder.name), KEYED_END.format(folder.name)
+    shown = (ROOT / "docs" / "results.md").read_text(encoding="utf-8").split(begin)[1].split(end)[0].strip()
+    published = read_published(ROOT / "benchmarks" / "published.yaml")
+    assert shown == study_tables(read_results(folder), published), "run `make tables`"
+    assert (ROOT / "recipes" / "grids" / f"{folder.name}.yaml").is_file(), "each study can be run again"
+
+
 def test_a_row_that_does_not_exist_cannot_be_shown() -> None:
     results = read_results(ROOT / "benchmarks" / "results")
     with pytest.raises(ConfigError, match=r"no result of a recipe 'kd-corra'.*did you mean 'kd-cora'"):
@@ -114,9 +135,9 @@ def test_a_study_is_a_table_for_each_task_with_what_papers_say_beside_it(tmp_pat
     ]
     entry = {"method": "kd", "task": "cora", "figure": "83.2", "source": "a table", "why": "Another teacher."}
     text = study_tables(cells, [entry])
-    overview, cora = text.split("### cora")
+    overview, cora = text.split("#### cora")
     assert overview.splitlines()[2:4] == ["| kd | 80.45 (+0.12*) | 81.83 (+1.50*) |", "| gkd+kd | 82.83 (+2.50*) |  |"]
-    cora, thin = cora.split("### thin")
+    cora, thin = cora.split("#### thin")
     rows = [line for line in cora.splitlines() if line.startswith("| ")][1:]
     assert [row.split(" | ")[0] for row in rows] == ["| gkd+kd", "| kd"], "by falling gain"
     assert [row.split(" | ")[-1] for row in rows] == ["none found |", "83.2 |"]

@@ -92,7 +92,7 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
         lines.append("| " + " | ".join(cells) + " |")
     protocol = ordered[0]["protocol"]
     teachers = {teacher_text(result["teacher"]) for result in ordered if result["teacher"] is not None}
-    head = [f"### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}."]
+    head = [f"#### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}."]
     if teachers:
         head[-1] += f" Teacher {'; '.join(sorted(teachers))}."
     return "\n".join([*head, "", *lines, *(["", *(f"- {note}" for note in notes)] if notes else [])])
