@@ -123,11 +123,11 @@ def test_a_study_chooses_on_validation_shares_parts_and_goes_on(
     files = run_grid(cells, tmp_path / "study", say=said.append)
     # One teacher; two control arms, as one cell has peers; two students: no trial has opened the test set.
     assert sorted(opened) == [
-        "deep-oad-digits/baseline",
         "deep-oad-digits/student",
-        "kd-digits/baseline",
+        "digits-gcn/baseline",
+        "digits-gcn/baseline",
+        "digits-gcn/teacher",
         "kd-digits/student",
-        "kd-digits/teacher",
     ]
     found = json.loads(files[0].read_text())
     for arm in ("student", "baseline"):

@@ -117,6 +117,7 @@ class Arms:
             asked = json.dumps([named or self.recipe.task, model, training, how], sort_keys=True)
             folder = self.store / f"{part}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
             resume = True
+            how = {**how, "name": f"{self.recipe.task['name']}-{model['name']}/{part}"}  # no recipe's own
         return self._run(part, model, training, task, **{**how, **_plain(), "directory": folder, "resume": resume})
 
     def _run(self, part: str, model: Any, training: Any, task: NodeTask | None = None, **how: Any) -> Run:
