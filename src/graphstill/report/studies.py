@@ -30,13 +30,13 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
 
 
 def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]] = ()) -> str:
-    """Markdown: methods by tasks, then a table for each task, rows by falling gain, with notes on the sources.
+    """Markdown: methods by tasks, then a table for each task, small graphs first, rows by falling gain, with notes on the sources.
 
     Test figures in points, mean ± deviation over seeds; differences paired by seed, p corrected over one table. A cell
     of a study is named METHOD-TASK.
     """
     tasks: dict[str, list[Mapping[str, Any]]] = {}
-    for result in results:
+    for result in sorted(results, key=lambda result: (result["protocol"].get("nodes", 0), task_of(result))):
         tasks.setdefault(task_of(result), []).append(result)
     tables = [_table(task, rows, published) for task, rows in tasks.items()]
     return "\n\n".join([_overview(tasks), *tables] if len(tasks) > 1 else tables)
