@@ -10,7 +10,7 @@ RESULTS := $(patsubst recipes/%.yaml,benchmarks/results/%.json,$(wildcard recipe
 
 STUDIES := $(wildcard benchmarks/results/studies/*)
 
-HEADLINES := kd-cora graphakd-cora gsp-cora lsp-cora glnn-cora oad-cora oad-citeseer oad-pubmed oad-released-cora \
+HEADLINES := kd-small-cora kd-cora graphakd-cora gsp-cora lsp-cora glnn-cora oad-cora oad-citeseer oad-pubmed oad-released-cora \
 	alignahead-plus-cora alignahead-plus-citeseer
 
 .PHONY: demo test docs results tables clean
@@ -35,6 +35,7 @@ tables: $(VENV)/installed
 	$(BIN)/graphstill report benchmarks/results --update docs/results.md
 	for study in $(STUDIES); do $(BIN)/graphstill report $$study --study --published benchmarks/published.yaml \
 		--update docs/results.md >/dev/null || exit 1; done
+	$(BIN)/graphstill report benchmarks/results/studies --pages docs/methods
 	$(BIN)/graphstill report benchmarks/results --only "$(HEADLINES)" --update README.md
 
 benchmarks/results/%.json: recipes/%.yaml | $(VENV)/installed

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from graphstill.errors import ConfigError, DataError
+from graphstill.report.pages import MARKER, method_table, read_studies, update_pages
 from graphstill.report.studies import read_published, study_tables
 from graphstill.report.tables import (
     BEGIN,
@@ -119,6 +120,28 @@ def test_the_page_holds_the_studies(folder: Path) -> None:
     published = read_published(ROOT / "benchmarks" / "published.yaml")
     assert shown == study_tables(read_results(folder), published), "run `make tables`"
     assert (ROOT / "recipes" / "grids" / f"{folder.name}.yaml").is_file(), "each study can be run again"
+
+
+def test_every_method_has_a_page_that_holds_what_the_studies_say(tmp_path: Path) -> None:
+    from graphstill.methods import METHODS
+
+    pages = list((ROOT / "docs" / "methods").glob("*.md"))
+    shown = [key.split()[1] for page in pages for key in MARKER.findall(page.read_text(encoding="utf-8"))]
+    assert sorted(shown) == sorted(set(METHODS) - {"independent"})
+    for page in pages:
+        (tmp_path / page.name).write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    assert update_pages(tmp_path, read_studies(ROOT / "benchmarks" / "results" / "studies")) == [], "run `make tables`"
+
+
+def test_a_page_lists_the_cells_in_which_the_method_stood_alone() -> None:
+    good = {**GOOD, "name": "kd-hot-cora", "task": "cora", "recipe": {"method": [{"name": "kd", "weight": 1.0}]}}
+    both = {**GOOD, "name": "kd+lsp-cora", "task": "cora"}
+    text = method_table("kd", {"one": [good, both], "two": [both]})
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert rows == [
+        "| one | cora (kd-hot) | gcn-16 (23,063) | 80.33 ± 1.03 | 81.50 ± 0.98 | +1.17 [+1.00, +1.34] | <0.001 |"
+    ]
+    assert method_table("lsp", {"two": [both]}) == "In no study so far."
 
 
 def test_a_row_that_does_not_exist_cannot_be_shown() -> None:

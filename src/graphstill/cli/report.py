@@ -29,12 +29,20 @@ def command(
         Path | None,
         typer.Option("--published", help="With --study: a YAML list of papers' figures.", show_default=False),
     ] = None,
+    pages: Annotated[
+        Path | None,
+        typer.Option("--pages", help="With studies in DIR: pages of methods to fill.", show_default=False),
+    ] = None,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
 ) -> None:
     """Print the table of all comparisons in a folder as Markdown, and put it into a file between its markers."""
     from graphstill import report
 
+    if pages is not None:
+        changed = [str(path) for path in report.update_pages(pages, report.read_studies(folder))]
+        emit({"changed": changed}, json, lambda: "\n".join(changed) or "nothing changed")
+        return
     results = report.read_results(folder)
     if study:
         table = report.study_tables(results, report.read_published(published) if published else ())

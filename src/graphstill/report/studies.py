@@ -30,7 +30,7 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
 
 
 def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]] = ()) -> str:
-    """Markdown: methods by tasks, then a table for each task, small graphs first, rows by falling gain, with notes on the sources.
+    """Markdown: methods by tasks, then a table for each task (small graphs first, rows by falling gain), and sources.
 
     Test figures in points, mean ± deviation over seeds; differences paired by seed, p corrected over one table. A cell
     of a study is named METHOD-TASK.
