@@ -19,14 +19,16 @@ HEADER = ("method", "student", "alone", "distilled", "difference [95 % interval]
 def read_published(path: str | Path) -> list[dict[str, str]]:
     """Figures of papers: a YAML list of mappings with method, task, figure, source and why (it differs from ours).
 
+    `setting` is transductive where it is left out.
+
     Raises ConfigError for an entry that lacks one of them or has another key.
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     keys = {"method", "task", "figure", "source", "why"}
     for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or set(entry) != keys:
+        if not isinstance(entry, dict) or set(entry) - {"setting"} != keys:
             raise ConfigError(f"entry {number + 1} of {path} is {entry!r}: give exactly {', '.join(sorted(keys))}")
-    return [{key: str(value) for key, value in entry.items()} for entry in entries]
+    return [{"setting": "transductive"} | {key: str(value) for key, value in entry.items()} for entry in entries]
 
 
 def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]] = ()) -> str:
@@ -77,7 +79,8 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     for result, p in zip(ordered, corrected, strict=True):
         method = _method_of(result, task)
-        found = [entry for entry in published if (entry["method"], entry["task"]) == (method, task)]
+        wanted = {"method": method, "task": task, "setting": result["protocol"]["setting"]}
+        found = [entry for entry in published if wanted.items() <= entry.items()]
         for entry in found:
             notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
         cells = (
