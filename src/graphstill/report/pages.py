@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graphstill.errors import DataError
 from graphstill.files import atomic_write_text
-from graphstill.report.studies import task_of
-from graphstill.report.tables import difference_text, figure_text, network_text, read_results, replaced
-from graphstill.study.statistics import holm
+from graphstill.report.studies import by_task, corrected, method_of
+from graphstill.report.tables import (
+    difference_text,
+    figure_text,
+    headline,
+    markdown,
+    p_text,
+    read_results,
+    replaced,
+    student_text,
+)
 
 HEADER = ("study", "task", "student", "alone", "distilled", "difference [95 % interval]", "p (Holm)")
 MARKER = re.compile(r"<!-- results:begin (studies \S+) -->")
@@ -27,27 +35,26 @@ def read_studies(folder: str | Path) -> dict[str, list[dict[str, Any]]]:
 
 def method_table(method: str, studies: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Every cell in which the method stood alone, as Markdown; p is corrected over its study's methods on the task."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for study, results in studies.items():
-        for result in sorted(results, key=lambda result: (result["protocol"].get("nodes", 0), task_of(result))):
-            terms = result["recipe"]["method"]
-            if len(terms) == 1 and terms[0]["name"] == method and result["baseline"] is not None:
-                group = f" x {result['peers']}" if result["peers"] > 1 else ""
-                p = _corrected(result, results)
-                cells = (
+        for task, cells in by_task(results).items():
+            for result, p in corrected(cells):
+                terms, called = result["recipe"]["method"], method_of(result)
+                if len(terms) != 1 or terms[0]["name"] != method or result["baseline"] is None:
+                    continue
+                row = (
                     study,
-                    task_of(result) + _variant(result, method),
-                    network_text(result["student"]) + group,
+                    task if called == method else f"{task} ({called})",
+                    student_text(result),
                     figure_text(result["baseline"]),
                     figure_text(result["student"]),
-                    difference_text(result["comparison"]["mean"]),
-                    "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
+                    difference_text(headline(result)),
+                    p_text(p),
                 )
-                rows.append("| " + " | ".join(cells) + " |")
+                rows.append(row)
     if not rows:
         return "In no study so far."
-    head = "In the [studies](../results.md):"
-    return "\n".join([head, "", "| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER), *rows])
+    return "\n".join(["In the [studies](../results.md):", "", *markdown(HEADER, rows)])
 
 
 def update_pages(pages: str | Path, studies: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Path]:
@@ -61,15 +68,3 @@ def update_pages(pages: str | Path, studies: Mapping[str, Sequence[Mapping[str, 
             atomic_write_text(path, new)
             changed.append(path)
     return changed
-
-
-def _corrected(result: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> float | None:
-    beside = [other for other in results if task_of(other) == task_of(result)]
-    corrected = holm([other["comparison"].get("mean", {}).get("p") for other in beside])
-    return next(p for other, p in zip(beside, corrected, strict=True) if other is result)
-
-
-def _variant(result: Mapping[str, Any], method: str) -> str:
-    """What a study calls the method, where that says more than its name."""
-    called = str(result["name"]).removesuffix(f"-{task_of(result)}")
-    return "" if called == method else f" ({called})"

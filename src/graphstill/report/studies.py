@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import yaml
 
 from graphstill.errors import ConfigError
-from graphstill.report.tables import difference_text, figure_text, network_text, teacher_text
+from graphstill.report.tables import (
+    difference_text,
+    figure_text,
+    headline,
+    markdown,
+    p_text,
+    student_text,
+    teacher_text,
+)
 from graphstill.study.statistics import holm
 
 HEADER = ("method", "student", "alone", "distilled", "difference [95 % interval]", "p (Holm)", "published")
@@ -37,11 +45,22 @@ def study_tables(results: Sequence[Mapping[str, Any]], published: Sequence[Mappi
     Test figures in points, mean ± deviation over seeds; differences paired by seed, p corrected over one table. A cell
     of a study is named METHOD-TASK.
     """
+    tasks = by_task(results)
+    tables = [_table(task, rows, published) for task, rows in tasks.items()]
+    return "\n\n".join([_overview(tasks), *tables] if len(tasks) > 1 else tables)
+
+
+def by_task(results: Iterable[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """The cells of each task, small graphs first."""
     tasks: dict[str, list[Mapping[str, Any]]] = {}
     for result in sorted(results, key=lambda result: (result["protocol"].get("nodes", 0), task_of(result))):
         tasks.setdefault(task_of(result), []).append(result)
-    tables = [_table(task, rows, published) for task, rows in tasks.items()]
-    return "\n\n".join([_overview(tasks), *tables] if len(tasks) > 1 else tables)
+    return tasks
+
+
+def corrected(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], float | None]]:
+    """Each cell of one task with its p, corrected over all of them."""
+    return zip(results, holm([headline(result).get("p") for result in results]), strict=True)
 
 
 def task_of(result: Mapping[str, Any]) -> str:
@@ -53,54 +72,44 @@ def _overview(tasks: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Methods by tasks: the distilled figure, what was gained, and a star where p (Holm, within the task) < 0.05."""
     cells: dict[str, dict[str, str]] = {}
     for task, results in tasks.items():
-        corrected = holm([_headline(result).get("p") for result in results])
-        for result, p in zip(results, corrected, strict=True):
-            difference = _headline(result).get("difference")
+        for result, p in corrected(results):
+            difference = headline(result).get("difference")
             gain = (
                 "" if difference is None else f" ({100 * difference:+.2f}{'*' if p is not None and p < 0.05 else ''})"
             )
             figure = f"{100 * mean(result['student']['test']['mean']):.2f}{gain}"
-            cells.setdefault(_method_of(result, task), {})[task] = figure
-    lines = ["| method | " + " | ".join(tasks) + " |", "|" + "---|" * (len(tasks) + 1)]
-    lines += [
-        f"| {method} | " + " | ".join(row.get(task, "") for task in tasks) + " |" for method, row in cells.items()
-    ]
-    return "\n".join(lines)
+            cells.setdefault(method_of(result), {})[task] = figure
+    rows = ([method, *(row.get(task, "") for task in tasks)] for method, row in cells.items())
+    return "\n".join(markdown(["method", *tasks], rows))
 
 
-def _method_of(result: Mapping[str, Any], task: str) -> str:
-    return str(result["name"]).removesuffix(f"-{task}")
+def method_of(result: Mapping[str, Any]) -> str:
+    """What the study calls the method of a cell."""
+    return str(result["name"]).removesuffix(f"-{task_of(result)}")
 
 
 def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[Mapping[str, str]]) -> str:
-    ordered = sorted(results, key=lambda result: -_headline(result).get("difference", 0.0))
-    corrected = holm([_headline(result).get("p") for result in ordered])
-    notes: list[str] = []
-    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
-    for result, p in zip(ordered, corrected, strict=True):
-        method = _method_of(result, task)
+    ordered = sorted(results, key=lambda result: -headline(result).get("difference", 0.0))
+    notes, rows = list[str](), list[tuple[str, ...]]()
+    for result, p in corrected(ordered):
+        method = method_of(result)
         wanted = {"method": method, "task": task, "setting": result["protocol"]["setting"]}
         found = [entry for entry in published if wanted.items() <= entry.items()]
         for entry in found:
             notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
-        cells = (
+        row = (
             method,
-            network_text(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
+            student_text(result),
             "–" if result["baseline"] is None else figure_text(result["baseline"]),
             figure_text(result["student"]),
-            difference_text(_headline(result)) if _headline(result) else "–",
-            "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
+            difference_text(headline(result)) if headline(result) else "–",
+            p_text(p),
             "; ".join(entry["figure"] for entry in found) or "none found",
         )
-        lines.append("| " + " | ".join(cells) + " |")
+        rows.append(row)
     protocol = ordered[0]["protocol"]
     teachers = {teacher_text(result["teacher"]) for result in ordered if result["teacher"] is not None}
     head = [f"#### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}."]
     if teachers:
         head[-1] += f" Teacher {'; '.join(sorted(teachers))}."
-    return "\n".join([*head, "", *lines, *(["", *(f"- {note}" for note in notes)] if notes else [])])
-
-
-def _headline(result: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = result["comparison"].get("mean", {})
-    return found
+    return "\n".join([*head, "", *markdown(HEADER, rows), *(["", *(f"- {note}" for note in notes)] if notes else [])])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -47,20 +47,20 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
 
 def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """One row a recipe, as text by column. Figures are the mean member's, in points, mean ± deviation over seeds."""
-    corrected = holm([_headline(result).get("p") for result in results])
+    corrected = holm([headline(result).get("p") for result in results])
     rows = []
     for result, p in zip(results, corrected, strict=True):
-        protocol, difference = result["protocol"], _headline(result)
+        protocol, difference = result["protocol"], headline(result)
         cells = (
             str(result["name"]),
             data_text(protocol),
-            network_text(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else ""),
+            student_text(result),
             _method(result["recipe"]["method"]) + start_text(result),
             "–" if result["teacher"] is None else _teacher(result["teacher"]),
             "–" if result["baseline"] is None else figure_text(result["baseline"]),
             figure_text(result["student"]),
             difference_text(difference) if difference else "–",
-            "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}",
+            p_text(p),
         )
         rows.append(dict(zip(HEADER, cells, strict=True)))
     return rows
@@ -79,8 +79,7 @@ def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -
             if name not in by_name:
                 raise ConfigError(f"no result of a recipe {name!r} among {len(rows)}: {nearest(name, by_name)}")
         rows = [by_name[name] for name in only]
-    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
-    lines += ["| " + " | ".join(row[column] for column in HEADER) + " |" for row in rows]
+    lines = markdown(HEADER, ([row[column] for column in HEADER] for row in rows))
     seeds = sorted({len(result["seeds"]) for result in results})
     metrics = sorted({str(result["metric"]) for result in results})
     note = (
@@ -125,7 +124,24 @@ def _read(file: Path) -> list[Any]:
         raise DataError(f"not JSON ({error}): {file}. Restore it from a copy, or run its recipe again.") from error
 
 
-def _headline(result: dict[str, Any]) -> dict[str, Any]:
+def p_text(p: float | None) -> str:
+    """A p-value, or that nothing is claimed."""
+    return "no claim" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def student_text(result: Mapping[str, Any]) -> str:
+    """The student's network, and of how many a group consists."""
+    return network_text(result["student"]) + (f" x {result['peers']}" if result["peers"] > 1 else "")
+
+
+def markdown(header: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def headline(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The comparison of mean members; empty where there is no undistilled student."""
     found: dict[str, Any] = result["comparison"].get("mean", {})
     return found
 

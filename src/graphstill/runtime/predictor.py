@@ -110,14 +110,13 @@ class Predictor:
         if nodes is None:
             return self._run(select(features, None), _no_edges(len(features)) if edges is None else edges.whole)
         asked, place = np.unique(check_nodes(nodes, len(features)), return_inverse=True)
-        if edges is not None and self.hops is None:
+        if edges is None:
+            return self._run(select(features, asked), _no_edges(len(asked)))[place]
+        area = None if self.hops is None else gather(edges, asked, self.hops)
+        # The layout of the whole graph is there already; that of most of it would be made for this call.
+        if area is None or area.nodes is None or 2 * len(area.nodes) > len(features):
             return self._run(select(features, None), edges.whole)[asked[place]]
-        area = _no_edges(len(asked)) if edges is None else gather(edges, asked, self.hops or 0)
-        read = asked if edges is None else area.nodes
-        if edges is not None and read is not None and 2 * len(read) > len(features):
-            # The layout of the whole graph is there already; that of most of it would be made for this call.
-            return self._run(select(features, None), edges.whole)[asked[place]]
-        return self._run(select(features, read), area)[place]
+        return self._run(select(features, area.nodes), area)[place]
 
     def logits_new(
         self, x: AnyFeatures, graph: AnyGraph, new_x: AnyFeatures, new_edges: npt.ArrayLike | None = None

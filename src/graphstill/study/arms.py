@@ -114,8 +114,7 @@ class Arms:
         """A run that other recipes may share; `named` tells in plain values which task it is on."""
         folder, resume = self.directory / part, self.resume
         if self.store is not None:
-            asked = json.dumps([named or self.recipe.task, model, training, how], sort_keys=True)
-            folder = self.store / f"{part}-{hashlib.sha256(asked.encode()).hexdigest()[:16]}"
+            folder = self.store / f"{part}-{digest(named or self.recipe.task, model, training, how)}"
             resume = True
             how = {**how, "name": f"{self.recipe.task['name']}-{model['name']}/{part}"}  # no recipe's own
         return self._run(part, model, training, task, **{**how, **_plain(), "directory": folder, "resume": resume})
@@ -143,6 +142,11 @@ def _load(root: str | Path | None, task: str) -> NodeTask:
     from graphstill.data import datasets
 
     return datasets.load(root=root, **json.loads(task))
+
+
+def digest(*values: Any) -> str:
+    """Under which name something is kept that these plain values determine."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain() -> dict[str, Any]:

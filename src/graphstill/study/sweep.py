@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
@@ -12,8 +10,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from graphstill.allocator import recycle_large_buffers
 from graphstill.files import atomic_write_json
-from graphstill.study.arms import REMOVALS, Arms
+from graphstill.study.arms import REMOVALS, Arms, digest
 from graphstill.study.grid import Cell, Grid
 from graphstill.study.recipe import Recipe
 from graphstill.study.runner import over_splits, run_recipe
@@ -45,8 +44,8 @@ def run_grid(
     results = [directory / "results" / f"{cell.name}.json" for cell in grid.cells]
     open_cells = [cell for cell, path in zip(grid.cells, results, strict=True) if not path.is_file()]
     # What cells share comes first, each once; the others find it ready.
-    teachers = {_digest(_teacher_key(cell)): cell for cell in open_cells}
-    baselines = {_digest(_baseline_key(cell)): cell for cell in open_cells}
+    teachers = {digest(_teacher_key(cell)): cell for cell in open_cells}
+    baselines = {digest(_baseline_key(cell)): cell for cell in open_cells}
     steps = ((_teach, teachers), (_baseline, baselines), (_finish, dict(enumerate(open_cells))))
     with ExitStack() as stack:
         pool = None if jobs == 1 else stack.enter_context(_pool(jobs))
@@ -69,17 +68,7 @@ def _each(
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start)
-
-
-def _start() -> None:
-    from graphstill.allocator import recycle_large_buffers
-
-    recycle_large_buffers()
-    if "OMP_NUM_THREADS" in os.environ:
-        import torch
-
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=recycle_large_buffers)
 
 
 def _teach(cell: Cell, directory: Path, root: str | Path | None) -> str:
@@ -140,7 +129,7 @@ def _search(cell: Cell, arm: str, directory: Path, root: str | Path | None) -> l
 
 def _trial(cell: Cell, arm: str, trial: dict[str, Any], directory: Path, root: str | Path | None) -> dict[str, Any]:
     recipe = cell.recipe(trial) if arm == "student" else cell.recipe(baseline=trial)
-    path = directory / "trials" / f"{arm}-{_digest(_asked(recipe, arm), cell.trial_seeds)}.json"
+    path = directory / "trials" / f"{arm}-{digest(_asked(recipe, arm), cell.trial_seeds)}.json"
     if not path.is_file():
         seeds = [TRIAL_SEEDS + i for i in range(cell.trial_seeds)]
         run = _arms(recipe, directory, root).trial(arm, seeds)
@@ -178,10 +167,6 @@ def _baseline_key(cell: Cell) -> Any:
         cell.splits,
         [dict(trial) for trial in cell.baseline_trials],
     ]
-
-
-def _digest(*values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _mean(values: Iterable[float]) -> float:
