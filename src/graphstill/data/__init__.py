@@ -6,6 +6,9 @@ from graphstill.data.sealed import OpenedTest, SealedTest
 from graphstill.data.splits import Split, per_class_split, random_split
 from graphstill.data.task import NodeTask
 
+#: What `train` and `distill` take.
+Task = NodeTask
+
 __all__ = [
     "METRICS",
     "Batch",
@@ -13,6 +16,7 @@ __all__ = [
     "OpenedTest",
     "SealedTest",
     "Split",
+    "Task",
     "accuracy",
     "micro_f1",
     "per_class_split",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
@@ -62,6 +62,8 @@ class NodeTask:
         DataError: anything about the data that cannot be learnt from; the message says what, where, and what to do.
         ConfigError: an option that makes no sense.
     """
+
+    kind: ClassVar[Literal["graph"]] = "graph"
 
     def __init__(self, data: Any, **options: Unpack[SplitOptions]) -> None:
         self._build(from_pyg(data), **options)

@@ -5,38 +5,31 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from graphstill.data import NodeTask
-from graphstill.engine import checkpoint, knowledge, terms
+from graphstill.data import Task
+from graphstill.engine import checkpoint, terms
 from graphstill.engine.group import Group, check_seeds
-from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
 from graphstill.engine.outcome import plain, result_of
 from graphstill.engine.run import Run
 from graphstill.engine.start import identity as start_identity
 from graphstill.engine.start import read_start, warm_start
+from graphstill.engine.teaching import AnyTeacher, TeacherGraph, knowledge_of
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError
 from graphstill.lock import Lock
 from graphstill.methods import METHODS, Composite, Method
 from graphstill.nn import ForeignModel, Model, foreign
 
-AnyTeacher = Run | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
-#: The graph that a teacher's outputs are computed on, where the task has an `origin`: that one's, or the task's own.
-TeacherGraph = Literal["full", "own"]
-
 
 def train(
     model: Model | torch.nn.Module,
-    task: NodeTask,
+    task: Task,
     *,
     seeds: int | Sequence[int] = 1,
     training: Training | None = None,
@@ -66,7 +59,7 @@ def train(
 
 def distill(
     model: Model | torch.nn.Module | Sequence[Model],
-    task: NodeTask,
+    task: Task,
     *,
     method: Method | Composite,
     teacher: AnyTeacher = None,
@@ -85,7 +78,8 @@ def distill(
 
     Args:
         model: the student; a sequence of models makes a group of peers of different architecture.
-        task: the data. Its test labels are opened once, after every member's epoch is chosen by validation.
+        task: the data, nodes or images. Its test labels are opened once, after every member's epoch is chosen by
+            validation.
         method: a method or a sum of methods, e.g. ``KD(temperature=4) + 0.1 * LSP()``.
         teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the
             member that validation picks teaches all), a trained module, or logits [nodes, outputs]. A run must be of
@@ -111,6 +105,7 @@ def distill(
     run_seeds = check_seeds(seeds)
     training = training if training is not None else Training.of(models[0].defaults)
     _check_runs(training, len(run_seeds))
+    check_kind(models, task)
     refuse_known_targets(models, method, training)
     updates = training.updates or _updates(method)
     name = name or _name(models, method, task)
@@ -142,7 +137,7 @@ def distill(
 
 def _train(
     name: str,
-    task: NodeTask,
+    task: Task,
     models: list[Model],
     method: Method | Composite,
     teacher: AnyTeacher,
@@ -166,7 +161,7 @@ def _train(
         training.execution,
         known_labels(models, task),
     )
-    known = _knowledge(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
+    known = knowledge_of(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
     started_from = None if source is None else warm_start(group, source)
     batch = task.training_batches(0)[0]
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
@@ -204,6 +199,16 @@ def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None)
     return models
 
 
+def check_kind(models: Sequence[Model], task: Task) -> None:
+    """Raises ConfigError where a model reads graphs and the task has images, or the other way round."""
+    odd = next((model for model in models if model.takes != task.kind), None)
+    if odd is not None:
+        raise ConfigError(
+            f"model {odd.name!r} reads a {odd.takes}, but task {task.name!r} is of kind {task.kind!r}: "
+            f"choose one that fits it, see `graphstill list models`"
+        )
+
+
 def _check_runs(training: Training, runs: int) -> None:
     for key in ("lr", "weight_decay"):
         value = getattr(training, key)
@@ -222,40 +227,10 @@ def _model_config(model: Model) -> dict[str, Any]:
     return {"name": model.name, **model.options()}
 
 
-def _name(models: Sequence[Model], method: Method | Composite, task: NodeTask) -> str:
+def _name(models: Sequence[Model], method: Method | Composite, task: Task) -> str:
     how = "+".join(t.method.name for t in method.terms)
     group = f"x{len(models)}" if len(models) > 1 else ""
     return f"{task.name}-{models[0].name}{group}-{how}"
-
-
-def _knowledge(
-    teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int, graph: TeacherGraph | None
-) -> Knowledge | None:
-    """The teacher's table, computed once, after checking that it was made from this data."""
-    knowledge.check_graph(graph, task, tabular=not isinstance(teacher, Run | Teacher | torch.nn.Module))
-    if teacher is None:
-        return None
-    hidden = any(t.method.needs.teacher_hidden for t in method.terms)
-    sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)
-    best, given = 0, {"full": task.origin or task, "own": task}
-    if isinstance(teacher, Knowledge):
-        known = teacher
-        made = task if known.task_hash is None else task.check_teacher(known.task_hash, "the teacher's table")
-        known = replace(known, source=known.source | knowledge.privileged(task, made, made))
-    elif isinstance(teacher, Run):
-        trained = task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
-        shown = trained if graph is None else given[graph]
-        source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
-        source |= knowledge.privileged(task, trained, shown)
-        known = knowledge.of_cohort(teacher.cohort, shown, hidden, source, sensitivity)
-        best = teacher.best_member()
-    elif isinstance(teacher, Teacher | torch.nn.Module):
-        module, shown = teacher if isinstance(teacher, Teacher) else Teacher(teacher), given[graph or "own"]
-        known = knowledge.of_module(module, shown, sensitivity)
-        known = replace(known, source=known.source | knowledge.privileged(task, None, shown))
-    else:
-        known = knowledge.of_array(teacher, task)
-    return knowledge.match_runs(known, runs, best)
 
 
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:

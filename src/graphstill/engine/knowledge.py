@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from graphstill.data import Batch, NodeTask
+from graphstill.engine.live import LiveTeacher
 from graphstill.errors import ConfigError, DataError
 from graphstill.losses import entropy
 from graphstill.methods.views import View, map_hidden
@@ -33,6 +34,14 @@ class Knowledge:
     task_hash: str | None
     source: dict[str, Any]
     sensitivity: Tensor | None = None
+
+    @property
+    def teachers(self) -> int:
+        return self.logits.shape[0]
+
+    @property
+    def has_hidden(self) -> bool:
+        return bool(self.hidden)
 
     def view(self, batch: Batch, peers: int) -> View:
         """The teacher's view of a batch, its rows one for each member (or one for all)."""
@@ -140,9 +149,12 @@ def of_array(logits: Any, task: NodeTask) -> Knowledge:
     return Knowledge(table.to(task.y.device), [], None, {"kind": "array", "shape": list(table.shape)})
 
 
-def match_runs(knowledge: Knowledge, runs: int, best: int) -> Knowledge:
+Known = TypeVar("Known", Knowledge, LiveTeacher)
+
+
+def match_runs(knowledge: Known, runs: int, best: int) -> Known:
     """One teacher for each run where the numbers agree, else the one that validation picked, for all runs."""
-    teachers = knowledge.logits.shape[0]
+    teachers = knowledge.teachers
     if teachers in (1, runs):
         return knowledge
     if not 0 <= best < teachers:

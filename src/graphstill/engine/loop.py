@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphstill.data import Batch, NodeTask
+from graphstill.data import Batch, Task
 from graphstill.data.metrics import METRICS
 from graphstill.engine import checkpoint, terms
 from graphstill.engine.again import Again
 from graphstill.engine.group import Block, Group
 from graphstill.engine.interrupt import interruptible
 from graphstill.engine.knowledge import Knowledge
-from graphstill.engine.optim import MemberAdam
+from graphstill.engine.live import LiveTeacher
+from graphstill.engine.optim import MemberOptimizer, make_optimizer
 from graphstill.engine.selection import Selection
 from graphstill.engine.terms import ActiveTerm
 from graphstill.engine.training import Training
@@ -38,10 +39,10 @@ class Loop:
 
     def __init__(
         self,
-        task: NodeTask,
+        task: Task,
         group: Group,
         active: list[ActiveTerm],
-        knowledge: Knowledge | None,
+        knowledge: Knowledge | LiveTeacher | None,
         training: Training,
         identity: dict[str, Any],
         directory: Path | None = None,
@@ -51,10 +52,9 @@ class Loop:
         self.training, self.identity, self.directory, self.progress = training, identity, directory, progress
         self.selection = Selection(group, training, task.y.device)
         self.optimizers = [
-            MemberAdam(
+            make_optimizer(
+                training,
                 list(b.cohort.named_parameters()),
-                training.lr,
-                training.weight_decay,
                 group.runs,
                 1 if len(group.blocks) > 1 else group.peers,
             )
@@ -88,6 +88,7 @@ class Loop:
         if self.training.reset_optimizer and self.epoch == self.training.warmup > 0:
             for optimizer in self.optimizers:
                 optimizer.reset()
+        self._schedule()
         batches = self.task.training_batches(self.epoch)
         to_log = (self.epoch + 1) % self.training.log_every == 0 or self.epoch + 1 == self.training.epochs
         logged: dict[str, Tensor] | None = {} if to_log else None
@@ -97,8 +98,18 @@ class Loop:
         if logged is not None:
             self._log(logged)
 
+    def _schedule(self) -> None:
+        """What changes from epoch to epoch, as a function of its number, so that nothing of it needs a checkpoint."""
+        for optimizer in [*self.optimizers, *(t.joint for t in self.terms if t.joint is not None)]:
+            optimizer.factor = self.training.rate(self.epoch)
+        widths = [w for t in self.terms if (w := t.method.smoothing(self.epoch)) is not None]
+        if widths:
+            for block in self.group.blocks:
+                block.cohort.smooth(max(widths))
+                block.changed()
+
     def _step(
-        self, block: Block, optimizer: MemberAdam, batch: Batch, step: int, logged: dict[str, Tensor] | None
+        self, block: Block, optimizer: MemberOptimizer, batch: Batch, step: int, logged: dict[str, Tensor] | None
     ) -> None:
         own = block.train_output(batch, step)
         distilling = self.epoch >= self.training.warmup

@@ -1,17 +1,52 @@
-"""Adam over stacked members. Adam is elementwise, so one optimiser over a cohort equals one for each member."""
+"""Optimisers over members. Both are elementwise, so that one over a cohort equals one for each member."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from graphstill.engine.training import PerRun, decay_of
+from graphstill.engine.training import PerRun, Training, decay_of
 from graphstill.errors import ConfigError
 
 
-class MemberAdam:
+class MemberOptimizer(ABC):
+    """What the loop asks of an optimiser. `factor` is that on the learning rate, moved by the loop's schedule."""
+
+    def __init__(self, named: Sequence[tuple[str, nn.Parameter]], runs: int, peers: int) -> None:
+        self.named, self.runs, self.peers, self.factor = list(named), runs, peers, 1.0
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget all moments."""
+
+    @abstractmethod
+    def step(self, members: Tensor | None = None) -> None:
+        """One update; of the given members only (int64 indices), where given."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Live tensors of the state, by parameter name, for checkpoints."""
+
+    def zero_grad(self) -> None:
+        for _, p in self.named:
+            p.grad = None
+
+    def _per_member(self, value: PerRun, p: nn.Parameter) -> Tensor:
+        values = [float(value)] * self.runs if isinstance(value, int | float) else [float(v) for v in value]
+        if len(values) != self.runs:
+            raise ConfigError(f"{len(values)} values for {self.runs} runs (lr or weight_decay): give one for each seed")
+        column = torch.tensor(values, dtype=p.dtype, device=p.device).repeat_interleave(self.peers)
+        if p.shape[0] != column.shape[0]:
+            raise ConfigError(
+                "a learning rate or weight decay for each run needs a network of the zoo, not a foreign one"
+            )
+        return column.view(-1, *[1] * (p.dim() - 1))
+
+
+class MemberAdam(MemberOptimizer):
     """Adam (Kingma and Ba, 2015) with L2 weight decay in the gradient, as `torch.optim.Adam`.
 
     Where learning rate and decay are numbers, torch's fused implementation does the work. A list gives each run its
@@ -29,20 +64,20 @@ class MemberAdam:
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        self.named = list(named)
+        super().__init__(named, runs, peers)
         self.betas, self.eps = betas, eps
-        self.runs, self.peers = runs, peers
         decays = [decay_of(name, weight_decay) for name, _ in self.named]
         self.scalar = not masked and all(isinstance(v, int | float) for v in [lr, *decays])
         self.fused: torch.optim.Adam | None = None
         self.state: dict[str, Tensor] = {}
         if self.scalar:
+            self.base = float(lr)  # type: ignore[arg-type]
             groups: dict[float, list[nn.Parameter]] = {}
             for (_, p), decay in zip(self.named, decays, strict=True):
                 groups.setdefault(float(decay), []).append(p)  # type: ignore[arg-type]
             self.fused = torch.optim.Adam(
                 [{"params": ps, "weight_decay": decay} for decay, ps in groups.items()],
-                lr=float(lr),  # type: ignore[arg-type]
+                lr=self.base,
                 betas=betas,
                 eps=eps,
                 fused=True,
@@ -52,19 +87,7 @@ class MemberAdam:
             self.decay = [self._per_member(d, p) for (_, p), d in zip(self.named, decays, strict=True)]
         self.reset()
 
-    def _per_member(self, value: PerRun, p: nn.Parameter) -> Tensor:
-        values = [float(value)] * self.runs if isinstance(value, int | float) else [float(v) for v in value]
-        if len(values) != self.runs:
-            raise ConfigError(f"{len(values)} values for {self.runs} runs (lr or weight_decay): give one for each seed")
-        column = torch.tensor(values, dtype=p.dtype, device=p.device).repeat_interleave(self.peers)
-        if p.shape[0] != column.shape[0]:
-            raise ConfigError(
-                "a learning rate or weight decay for each run needs a network of the zoo, not a foreign one"
-            )
-        return column.view(-1, *[1] * (p.dim() - 1))
-
     def reset(self) -> None:
-        """Forget all moments."""
         if self.fused is not None:
             for _, p in self.named:
                 self.fused.state[p] = {
@@ -78,14 +101,11 @@ class MemberAdam:
             self.state[f"{name}/exp_avg"] = torch.zeros_like(p)
             self.state[f"{name}/exp_avg_sq"] = torch.zeros_like(p)
 
-    def zero_grad(self) -> None:
-        for _, p in self.named:
-            p.grad = None
-
     @torch.no_grad()
     def step(self, members: Tensor | None = None) -> None:
-        """One update; of the given members only (int64 indices), where given."""
         if self.fused is not None:
+            for group in self.fused.param_groups:
+                group["lr"] = self.base * self.factor
             self.fused.step()
             return
         b1, b2 = self.betas
@@ -99,10 +119,63 @@ class MemberAdam:
             v = self.state[f"{name}/exp_avg_sq"][rows] * b2 + (1 - b2) * grad * grad
             for key, value in (("step", step), ("exp_avg", m), ("exp_avg_sq", v)):
                 self.state[f"{name}/{key}"][rows] = value
-            p[rows] -= lr[rows] * (m / (1 - b1**step)) / ((v / (1 - b2**step)).sqrt() + self.eps)
+            p[rows] -= self.factor * lr[rows] * (m / (1 - b1**step)) / ((v / (1 - b2**step)).sqrt() + self.eps)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Live tensors of the state, by parameter name, for checkpoints."""
         if self.fused is None:
             return self.state
         return {f"{name}/{key}": value for name, p in self.named for key, value in self.fused.state[p].items()}
+
+
+class MemberSGD(MemberOptimizer):
+    """Stochastic gradient descent with momentum and L2 weight decay in the gradient, as `torch.optim.SGD`.
+
+    The first velocity is the first gradient. `step(members)` needs the member axis in front of every parameter.
+    """
+
+    def __init__(
+        self,
+        named: Sequence[tuple[str, nn.Parameter]],
+        lr: PerRun,
+        weight_decay: PerRun | Mapping[str, float],
+        runs: int,
+        peers: int,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+    ) -> None:
+        super().__init__(named, runs, peers)
+        self.momentum, self.nesterov = momentum, nesterov
+        self.lr = [self._rate(lr, p) for _, p in self.named]
+        self.decay = [self._rate(decay_of(name, weight_decay), p) for name, p in self.named]
+        self.reset()
+
+    def _rate(self, value: PerRun, p: nn.Parameter) -> float | Tensor:
+        return float(value) if isinstance(value, int | float) else self._per_member(value, p)
+
+    def reset(self) -> None:
+        self.velocity = {name: torch.zeros_like(p) for name, p in self.named}
+
+    @torch.no_grad()
+    def step(self, members: Tensor | None = None) -> None:
+        rows = slice(None) if members is None else members
+        for (name, p), lr, decay in zip(self.named, self.lr, self.decay, strict=True):
+            if p.grad is None:
+                continue
+            lr, decay = (v[rows] if isinstance(v, Tensor) else v for v in (lr, decay))
+            grad = p.grad[rows] + decay * p[rows]
+            velocity = self.momentum * self.velocity[name][rows] + grad
+            self.velocity[name][rows] = velocity
+            p[rows] -= self.factor * lr * (grad + self.momentum * velocity if self.nesterov else velocity)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {f"{name}/velocity": value for name, value in self.velocity.items()}
+
+
+def make_optimizer(
+    training: Training, named: Sequence[tuple[str, nn.Parameter]], runs: int, peers: int, masked: bool = False
+) -> MemberOptimizer:
+    """The optimiser of the settings; `masked`: some members may step without the others."""
+    if training.optimizer == "sgd":
+        moving = (training.momentum, training.nesterov)
+        return MemberSGD(named, training.lr, training.weight_decay, runs, peers, *moving)
+    return MemberAdam(named, training.lr, training.weight_decay, runs, peers, masked)

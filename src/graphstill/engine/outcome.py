@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from graphstill.data import NodeTask
+from graphstill.data import Task
 from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
+from graphstill.engine.live import LiveTeacher
 from graphstill.engine.loop import Loop
 from graphstill.environment import environment
 from graphstill.methods import Composite, Method
@@ -19,12 +20,12 @@ from graphstill.methods import Composite, Method
 @torch.no_grad()
 def result_of(
     name: str,
-    task: NodeTask,
+    task: Task,
     group: Group,
     loop: Loop,
     method: Method | Composite,
     recipe: dict[str, Any],
-    known: Knowledge | None,
+    known: Knowledge | LiveTeacher | None,
     open_test: bool,
 ) -> dict[str, Any]:
     """Everything that a reader needs to judge the figures; opens the test set, once, unless told not to."""
@@ -63,7 +64,7 @@ def result_of(
     }
 
 
-def _test(task: NodeTask, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
+def _test(task: Task, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
     """Open the test set and score every member, the mean member, validation's pick and the ensemble of each run."""
     opened = task.test.open(run_id, selected_by)
     logits = group.outputs(opened.batch).logits
@@ -86,7 +87,7 @@ def _test(task: NodeTask, group: Group, loop: Loop, run_id: str, selected_by: st
     }
 
 
-def _effective_loss(method: Method | Composite, task: NodeTask) -> str:
+def _effective_loss(method: Method | Composite, task: Task) -> str:
     factor = 1.0
     for t in method.terms:
         factor *= t.method.supervision(0.0)

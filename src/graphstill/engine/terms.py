@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphstill.data import Batch, NodeTask
+from graphstill.data import Batch, Task
 from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
-from graphstill.engine.optim import MemberAdam
+from graphstill.engine.live import LiveTeacher
+from graphstill.engine.optim import MemberAdam, MemberOptimizer, make_optimizer
 from graphstill.engine.seeds import PARTS, member_seeds
 from graphstill.engine.training import Training
 from graphstill.errors import MethodError
@@ -26,8 +27,8 @@ class ActiveTerm:
     method: Method
     weight: float
     parts: Parts
-    joint: MemberAdam | None
-    adversary: MemberAdam | None
+    joint: MemberOptimizer | None
+    adversary: MemberOptimizer | None
 
     def target(self, teacher: View | None, peers: Peers) -> View | None:
         """What the method is shown as `t`."""
@@ -48,7 +49,7 @@ class ActiveTerm:
         return named
 
 
-def check(method: Method | Composite, teacher: Knowledge | None, peers: int) -> None:
+def check(method: Method | Composite, teacher: Knowledge | LiveTeacher | None, peers: int) -> None:
     """Refuse a method that cannot run on what it is given, with the reason.
 
     Raises:
@@ -60,7 +61,7 @@ def check(method: Method | Composite, teacher: Knowledge | None, peers: int) -> 
             raise MethodError(f"method {name!r} needs a teacher: pass teacher=, a run, a module or an array of logits")
         if needs.peers and peers < 2:
             raise MethodError(f"method {name!r} needs at least two peers, but peers is {peers}: pass peers=4, say")
-        if needs.teacher_hidden and teacher is not None and not teacher.hidden:
+        if needs.teacher_hidden and teacher is not None and not teacher.has_hidden:
             raise MethodError(
                 f"method {name!r} compares hidden features, but the teacher is known by its logits alone "
                 f"({teacher.source}): pass the trained run, or a module with taps"
@@ -78,9 +79,9 @@ def check(method: Method | Composite, teacher: Knowledge | None, peers: int) -> 
 def build(
     method: Method | Composite,
     group: Group,
-    task: NodeTask,
+    task: Task,
     batch: Batch,
-    knowledge: Knowledge | None,
+    knowledge: Knowledge | LiveTeacher | None,
     training: Training,
     run_seeds: list[int],
     architecture: str,
@@ -112,6 +113,11 @@ def build(
                 f"method {term.method.name!r} needs hidden features, but the student ({architecture}) has no hidden "
                 f"layer that all members share: use at least two layers, or taps for a foreign module"
             )
+        if term.method.needs.graph and task.kind != "graph":
+            raise MethodError(
+                f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
+                f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
+            )
         if term.method.needs.heads and spec.student.heads is None:
             raise MethodError(
                 f"method {term.method.name!r} trains a network with several classifiers, but the student "
@@ -122,7 +128,7 @@ def build(
         if parts.joint is not None:
             parts.joint.to(spec.device)
             named = list(parts.joint.named_parameters())
-            joint = MemberAdam(named, training.lr, training.weight_decay, group.runs, group.peers, masked)
+            joint = make_optimizer(training, named, group.runs, group.peers, masked)
         if parts.adversary is not None:
             parts.adversary.to(spec.device).requires_grad_(False)
             lr = training.lr if parts.adversary_lr is None else parts.adversary_lr

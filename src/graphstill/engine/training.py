@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ class Training:
 
     Args:
         epochs: updates of the whole training set, the warm-up included.
-        lr: Adam's learning rate; a list gives each run (seed) its own, which makes a search one cohort.
+        lr: the learning rate; a list gives each run (seed) its own, which makes a search one cohort.
         weight_decay: L2 coefficient added to the gradient (Adam, not AdamW), a number, or a mapping from the prefix of
             parameter names to numbers: the longest match wins and "" is the default.
+        optimizer: "adam", or "sgd" with `momentum` and, where `nesterov`, its look-ahead.
+        lr_steps: numbers of epochs after which the learning rate is multiplied by `lr_factor`.
         patience: stop a member after this many epochs without a better validation score (None: never).
         warmup: epochs at the start with the supervised loss alone.
         select_after: only epochs after this one can be selected (the warm-up counts only if this is smaller than it;
@@ -47,6 +50,11 @@ class Training:
     execution: Literal["auto", "stacked", "looped"] = "auto"
     checkpoint_seconds: float = 30.0
     log_every: int = 10
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.9
+    nesterov: bool = False
+    lr_steps: tuple[int, ...] = ()
+    lr_factor: float = 0.1
 
     def __post_init__(self) -> None:
         for key in ("epochs", "log_every"):
@@ -60,8 +68,16 @@ class Training:
             "updates": ("simultaneous", "alternating", None),
             "select_by": ("metric", "loss"),
             "execution": ("auto", "stacked", "looped"),
+            "optimizer": ("adam", "sgd"),
+            "nesterov": (True, False),
         }.items():
             self._refuse_unless(getattr(self, key) in choices, key, f"one of {choices}")
+        self._refuse_unless(0 <= self.momentum < 1, "momentum", "from 0 up to below 1")
+        self._refuse_unless(not self.nesterov or self.momentum > 0, "nesterov", "false where momentum is 0")
+        self._refuse_unless(math.isfinite(self.lr_factor) and self.lr_factor > 0, "lr_factor", "above 0")
+        object.__setattr__(self, "lr_steps", tuple(self.lr_steps))
+        rising = all(a < b for a, b in itertools.pairwise((0, *self.lr_steps)))
+        self._refuse_unless(rising, "lr_steps", "rising numbers of epochs, from 1")
         rates = [self.lr] if isinstance(self.lr, int | float) else list(self.lr)
         self._refuse_unless(all(math.isfinite(r) and r > 0 for r in rates) and bool(rates), "lr", "above 0")
         decay = self.weight_decay
@@ -72,9 +88,16 @@ class Training:
         if not good:
             raise ConfigError(f"training.{key} is {getattr(self, key)!r}: it must be {must}")
 
+    def rate(self, epoch: int) -> float:
+        """The factor on the learning rate in this epoch, counted from 0."""
+        return self.lr_factor ** sum(step <= epoch for step in self.lr_steps)
+
     def config(self) -> dict[str, Any]:
-        """Plain values for a recipe."""
+        """Plain values for a recipe; those that say nothing (of SGD where Adam steps, say) are left out."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        idle = ["momentum", "nesterov", "optimizer"] if self.optimizer == "adam" else []
+        idle += [] if self.lr_steps else ["lr_steps", "lr_factor"]
+        values = {key: value for key, value in values.items() if key not in idle}
         for key in ("lr", "weight_decay"):
             if isinstance(values[key], Mapping):
                 values[key] = dict(values[key])

@@ -78,7 +78,7 @@ class Alignahead(Method):
     `released`: shift −1 and exp(−‖·‖₁ / 100). Its threshold of 0.5 on multi-label logits is not reproduced: 0 is used.
     """
 
-    needs = Needs(peers=True, hidden=True)
+    needs = Needs(peers=True, hidden=True, graph=True)
     updates = "alternating"
 
     shift: Literal[1, 0, -1] = 1

@@ -42,7 +42,7 @@ class AlignaheadPlus(Method):
     this library's choices. With feature = auxiliary = 0 it is Alignahead with shift +1.
     """
 
-    needs = Needs(peers=True, hidden=True)
+    needs = Needs(peers=True, hidden=True, graph=True)
     updates = "alternating"
 
     structure: float = 0.1

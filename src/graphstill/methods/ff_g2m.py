@@ -38,7 +38,7 @@ class FFG2M(Method):
     low-frequency term.
     """
 
-    needs = Needs(teacher=True)
+    needs = Needs(teacher=True, graph=True)
 
     labels: float = 0.0
     temperature: float = 1.0

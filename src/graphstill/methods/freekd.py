@@ -52,7 +52,7 @@ class FreeKD(Method):
     local structure is that of LSP with its default kernel. All weights are guesses at their natural scale.
     """
 
-    needs = Needs(peers=True, hidden=True)
+    needs = Needs(peers=True, hidden=True, graph=True)
 
     temperature: float = 1.0
     structure_weight: float = 1.0

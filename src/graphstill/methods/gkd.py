@@ -53,7 +53,7 @@ class GKD(Method):
     tanh's offset is 0. `released`: exponential, T = 1, δ = 0.1, the sum over all pairs, α = 0.5.
     """
 
-    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     kernel: Literal["gauss", "exponential", "sigmoid", "random"] = "gauss"
     scale: PairScale = "data"

@@ -43,7 +43,7 @@ class GNNSD(Method):
     shallow layers nor the read-outs of graph classification.
     """
 
-    needs = Needs(hidden=True)
+    needs = Needs(hidden=True, graph=True)
 
     beta: float = 1.0
     output: bool = True

@@ -46,7 +46,7 @@ class GraphAKD(Method):
     tasks use the binary cross-entropy.
     """
 
-    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     node_weight: float = 0.1
     class_weight: float = 1.0

@@ -51,7 +51,7 @@ class KRD(Method):
     also samples every tenth epoch only. Its hyper-parameters were tuned on test accuracy: none is a default here.
     """
 
-    needs = Needs(teacher=True, teacher_sensitivity=True)
+    needs = Needs(teacher=True, teacher_sensitivity=True, graph=True)
 
     labels: float = 0.0
     temperature: float = 1.0

@@ -42,7 +42,7 @@ class LSP(Method):
     student), weight 1, active for the first 30 of 500 epochs.
     """
 
-    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     kernel: Kernel = "negative_euclidean"
     bandwidth: Bandwidth = "mean"

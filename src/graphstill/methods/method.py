@@ -30,6 +30,7 @@ class Needs(NamedTuple):
     teacher_hidden: bool = False
     teacher_sensitivity: bool = False
     heads: bool = False
+    graph: bool = False
 
 
 @dataclass
@@ -170,6 +171,10 @@ class Method(ABC):
     def ramp(self, progress: float) -> float:
         """Factor on this method's own terms."""
         return 1.0
+
+    def smoothing(self, epoch: int) -> float | None:
+        """Width of the low-pass filter on the students' features in this epoch (from 0); None = no opinion."""
+        return None
 
     @property
     def terms(self) -> tuple[Term, ...]:

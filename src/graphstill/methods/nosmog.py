@@ -52,7 +52,7 @@ class NOSMOG(Method):
     and decays that it sets for each data set: it trains with 0.01 and 5e-4.
     """
 
-    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     labels: float = 0.0
     similarity_weight: float = 0.1

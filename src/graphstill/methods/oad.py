@@ -55,7 +55,7 @@ class OAD(Method):
     an option here. The fake features are detached in the discriminators' step; gradients of the peers are the same.
     """
 
-    needs = Needs(peers=True, hidden=True)
+    needs = Needs(peers=True, hidden=True, graph=True)
 
     temperature: float = 0.5
     global_weight: float = 1.0

@@ -61,7 +61,7 @@ class PGKD(Method):
     its sum over pairs are GKD's options and not repeated here.
     """
 
-    needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
+    needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     delta: float = 0.1
     features: int = 128

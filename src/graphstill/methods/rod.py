@@ -54,7 +54,7 @@ class ROD(Method):
     released: in the last, smaller batch pairs count more, and dissimilar ones are weighted as if similar.
     """
 
-    needs = Needs(heads=True)
+    needs = Needs(heads=True, graph=True)
 
     ensemble: float = 0.01
     similarity: float = 0.001

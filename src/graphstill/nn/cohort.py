@@ -92,6 +92,17 @@ class Cohort(nn.Module, ABC):
     def to_pyg(self, i: int) -> nn.Module:
         """Member ``i`` in standard PyG layers, ``forward(x, edge_index)``: same weights, same outputs."""
 
+    def smooth(self, width: float) -> None:
+        """Set the width of the low-pass filter on the hidden features, in pixels.
+
+        Raises:
+            ConfigError: the network has no such filter; those of images have.
+        """
+        raise ConfigError(
+            f"the features of {self.spec} cannot be smoothed (width {width:g} was asked for): "
+            "leave the method 'smoothing' out, or train a network of images"
+        )
+
     def extra_repr(self) -> str:
         return f"{self.spec}, members={self.members}, inputs={self.inputs}, outputs={self.outputs}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 
@@ -27,6 +27,8 @@ class Model(ABC):
 
     name: ClassVar[str]
     defaults: ClassVar[dict[str, Any]]
+    #: What a row of its features is: a node with its edges, or an image.
+    takes: ClassVar[Literal["graph", "image"]] = "graph"
 
     @abstractmethod
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:

@@ -1,0 +1,72 @@
+"""A frozen teacher that is run on each batch as it comes: images are never twice the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphstill.data import Batch
+from graphstill.methods.views import View
+from graphstill.nn import Cohort, Hidden
+from graphstill.ops import Adjacency
+
+#: Images in one pass: an evaluation pass over more keeps no hidden features.
+CHUNK = 256
+PLACES = ("pre", "post", "dropped")
+
+
+@dataclass
+class LiveTeacher:
+    """T networks in evaluation mode: T = 1 (one teacher for all runs) or one for each run.
+
+    It stands where a table (`Knowledge`) cannot: the outputs are computed for each batch, without gradient.
+    """
+
+    cohort: Cohort
+    task_hash: str | None
+    source: dict[str, Any]
+    #: No outputs on perturbed features are at hand.
+    sensitivity: None = None
+    _last: tuple[Batch, View] | None = None
+
+    @property
+    def teachers(self) -> int:
+        return self.cohort.members
+
+    @property
+    def has_hidden(self) -> bool:
+        return True
+
+    def view(self, batch: Batch, peers: int) -> View:
+        """The teacher's view of a batch, its rows one for each member (or one for all); the newest is kept."""
+        if self._last is None or self._last[0] is not batch:
+            self._last = (batch, self._outputs(batch, peers))
+        return self._last[1]
+
+    def sensitivity_of_members(self, peers: int) -> None:
+        return None
+
+    def for_runs(self, chosen: Sequence[int]) -> LiveTeacher:
+        """The teachers at these positions, in this order."""
+        return LiveTeacher(self.cohort.select(chosen), self.task_hash, self.source)
+
+    @torch.no_grad()
+    def _outputs(self, batch: Batch, peers: int) -> View:
+        assert isinstance(batch.x, Tensor)
+        outputs = [self.cohort(x, no_edges(len(x), x.device)) for x in batch.x.split(CHUNK)]
+
+        def whole(parts: Sequence[Tensor]) -> Tensor:
+            x = parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 1)
+            return x if x.shape[0] == 1 or peers == 1 else x.repeat_interleave(peers, 0)
+
+        layers = zip(*(out.hidden for out in outputs), strict=True)
+        hidden = [Hidden(*(whole([getattr(h, place) for h in layer]) for place in PLACES)) for layer in layers]
+        return View(whole([out.logits for out in outputs]), hidden, batch.graph, batch.nodes)
+
+
+def no_edges(nodes: int, device: torch.device) -> Adjacency:
+    return Adjacency.from_edge_index(torch.zeros(2, 0, dtype=torch.int64, device=device), nodes)

@@ -1,0 +1,75 @@
+"""What a run's teacher knows, from whatever was given as one: a run, a module, a table of outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graphstill.data import NodeTask, Task
+from graphstill.engine import knowledge
+from graphstill.engine.knowledge import Knowledge, Teacher
+from graphstill.engine.live import LiveTeacher
+from graphstill.engine.run import Run
+from graphstill.errors import ConfigError
+from graphstill.methods import Composite, Method
+
+AnyTeacher = Run | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
+#: The graph that a teacher's outputs are computed on, where the task has an `origin`: that one's, or the task's own.
+TeacherGraph = Literal["full", "own"]
+
+
+def knowledge_of(
+    teacher: AnyTeacher, task: Task, method: Method | Composite, runs: int, graph: TeacherGraph | None
+) -> Knowledge | LiveTeacher | None:
+    """The teacher of `runs` students, after checking that it was made from this data.
+
+    On a graph it is a table, computed once; on images, which are drawn anew each time, the network itself.
+    """
+    tabular = not isinstance(teacher, Run | Teacher | torch.nn.Module)
+    if not isinstance(task, NodeTask):
+        if graph is not None:
+            raise ConfigError(f"teacher_graph={graph!r}, but task {task.name!r} has no graph: leave it out")
+        return None if teacher is None else knowledge.match_runs(*_live(teacher, task, runs))
+    knowledge.check_graph(graph, task, tabular)
+    return None if teacher is None else _table(teacher, task, method, runs, graph)
+
+
+def _live(teacher: AnyTeacher, task: Task, runs: int) -> tuple[LiveTeacher, int, int]:
+    if not isinstance(teacher, Run):
+        raise ConfigError(
+            f"the teacher of task {task.name!r} is a {type(teacher).__name__}: images are augmented, so that their "
+            "teacher must be run on each batch; give a run of a network of images"
+        )
+    task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+    source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
+    return LiveTeacher(teacher.cohort, task.hash, source), runs, teacher.best_member()
+
+
+def _table(
+    teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int, graph: TeacherGraph | None
+) -> Knowledge:
+    hidden = any(t.method.needs.teacher_hidden for t in method.terms)
+    sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)
+    best, given = 0, {"full": task.origin or task, "own": task}
+    if isinstance(teacher, Knowledge):
+        known = teacher
+        made = task if known.task_hash is None else task.check_teacher(known.task_hash, "the teacher's table")
+        known = replace(known, source=known.source | knowledge.privileged(task, made, made))
+    elif isinstance(teacher, Run):
+        trained = task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+        shown = trained if graph is None else given[graph]
+        source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
+        source |= knowledge.privileged(task, trained, shown)
+        known = knowledge.of_cohort(teacher.cohort, shown, hidden, source, sensitivity)
+        best = teacher.best_member()
+    elif isinstance(teacher, Teacher | torch.nn.Module):
+        module, shown = teacher if isinstance(teacher, Teacher) else Teacher(teacher), given[graph or "own"]
+        known = knowledge.of_module(module, shown, sensitivity)
+        known = replace(known, source=known.source | knowledge.privileged(task, None, shown))
+    else:
+        known = knowledge.of_array(teacher, task)
+    return knowledge.match_runs(known, runs, best)
