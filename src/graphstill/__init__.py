@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphstill import models as models
     from graphstill.data import NodeTask as NodeTask
     from graphstill.deploy.export import export as export
+    from graphstill.engine import Ensemble as Ensemble
     from graphstill.engine import Run as Run
     from graphstill.engine import Summary as Summary
     from graphstill.engine import Teacher as Teacher
@@ -35,6 +36,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "NodeTask": "graphstill.data",
     "export": "graphstill.deploy.export",
+    "Ensemble": "graphstill.engine",
     "Run": "graphstill.engine",
     "Summary": "graphstill.engine",
     "Teacher": "graphstill.engine",

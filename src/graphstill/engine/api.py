@@ -81,9 +81,10 @@ def distill(
         task: the data, nodes or images. Its test labels are opened once, after every member's epoch is chosen by
             validation.
         method: a method or a sum of methods, e.g. ``KD(temperature=4) + 0.1 * LSP()``.
-        teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the
-            member that validation picks teaches all), a trained module, or logits [nodes, outputs]. A run must be of
-            this very task, or of `task.origin`, the whole one that it was made from: a privileged teacher.
+        teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the member
+            that validation picks teaches all), an `Ensemble` of a run's members, a trained module, or logits [nodes,
+            outputs]. A run must be of this very task, or of `task.origin`, the whole one that it was made from: a
+            privileged teacher. Of images it must be a run or its ensemble.
         teacher_graph: where the task has an origin, the graph that a run's or a module's outputs are computed on: the
             origin's ("full"), or the task's ("own"), which shows what a frozen teacher is worth when the graph has
             changed. None is the one that a run was trained on, and the task's for a module.

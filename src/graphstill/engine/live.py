@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -29,17 +30,19 @@ class LiveTeacher:
     cohort: Cohort
     task_hash: str | None
     source: dict[str, Any]
+    #: Whether the networks teach together, by the mean of their probabilities.
+    ensemble: bool = False
     #: No outputs on perturbed features are at hand.
     sensitivity: None = None
     _last: tuple[Batch, View] | None = None
 
     @property
     def teachers(self) -> int:
-        return self.cohort.members
+        return 1 if self.ensemble else self.cohort.members
 
     @property
     def has_hidden(self) -> bool:
-        return True
+        return not self.ensemble
 
     def view(self, batch: Batch, peers: int) -> View:
         """The teacher's view of a batch, its rows one for each member (or one for all); the newest is kept."""
@@ -52,12 +55,14 @@ class LiveTeacher:
 
     def for_runs(self, chosen: Sequence[int]) -> LiveTeacher:
         """The teachers at these positions, in this order."""
-        return LiveTeacher(self.cohort.select(chosen), self.task_hash, self.source)
+        return replace(self, cohort=self.cohort.select(chosen), _last=None)
 
     @torch.no_grad()
     def _outputs(self, batch: Batch, peers: int) -> View:
         assert isinstance(batch.x, Tensor)
         outputs = [self.cohort(x, no_edges(len(x), x.device)) for x in batch.x.split(CHUNK)]
+        if self.ensemble:
+            return View(ensemble(torch.cat([out.logits for out in outputs], 1)), [], batch.graph, batch.nodes)
 
         def whole(parts: Sequence[Tensor]) -> Tensor:
             x = parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 1)
@@ -66,6 +71,13 @@ class LiveTeacher:
         layers = zip(*(out.hidden for out in outputs), strict=True)
         hidden = [Hidden(*(whole([getattr(h, place) for h in layer]) for place in PLACES)) for layer in layers]
         return View(whole([out.logits for out in outputs]), hidden, batch.graph, batch.nodes)
+
+
+def ensemble(logits: Tensor, multi_label: bool = False) -> Tensor:
+    """Logits of the mean probability of all networks: [T, N, C] -> [1, N, C]."""
+    if multi_label:
+        return torch.logit(logits.sigmoid().mean(0, keepdim=True), eps=1e-7)
+    return logits.log_softmax(-1).logsumexp(0, keepdim=True) - math.log(len(logits))
 
 
 def no_edges(nodes: int, device: torch.device) -> Adjacency:

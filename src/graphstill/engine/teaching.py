@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -12,12 +12,20 @@ from torch import Tensor
 from graphstill.data import NodeTask, Task
 from graphstill.engine import knowledge
 from graphstill.engine.knowledge import Knowledge, Teacher
-from graphstill.engine.live import LiveTeacher
+from graphstill.engine.live import LiveTeacher, ensemble
 from graphstill.engine.run import Run
 from graphstill.errors import ConfigError
 from graphstill.methods import Composite, Method
 
-AnyTeacher = Run | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
+
+@dataclass(frozen=True)
+class Ensemble:
+    """All members of a run as one teacher: each student learns from the mean of their probabilities."""
+
+    run: Run
+
+
+AnyTeacher = Run | Ensemble | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
 #: The graph that a teacher's outputs are computed on, where the task has an `origin`: that one's, or the task's own.
 TeacherGraph = Literal["full", "own"]
 
@@ -29,7 +37,7 @@ def knowledge_of(
 
     On a graph it is a table, computed once; on images, which are drawn anew each time, the network itself.
     """
-    tabular = not isinstance(teacher, Run | Teacher | torch.nn.Module)
+    tabular = not isinstance(teacher, Run | Ensemble | Teacher | torch.nn.Module)
     if not isinstance(task, NodeTask):
         if graph is not None:
             raise ConfigError(f"teacher_graph={graph!r}, but task {task.name!r} has no graph: leave it out")
@@ -39,14 +47,14 @@ def knowledge_of(
 
 
 def _live(teacher: AnyTeacher, task: Task, runs: int) -> tuple[LiveTeacher, int, int]:
-    if not isinstance(teacher, Run):
+    if not isinstance(teacher, Run | Ensemble):
         raise ConfigError(
             f"the teacher of task {task.name!r} is a {type(teacher).__name__}: images are augmented, so that their "
             "teacher must be run on each batch; give a run of a network of images"
         )
-    task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
-    source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
-    return LiveTeacher(teacher.cohort, task.hash, source), runs, teacher.best_member()
+    run, together = (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
+    task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
+    return LiveTeacher(run.cohort, task.hash, _source(run, together), together), runs, run.best_member()
 
 
 def _table(
@@ -59,13 +67,14 @@ def _table(
         known = teacher
         made = task if known.task_hash is None else task.check_teacher(known.task_hash, "the teacher's table")
         known = replace(known, source=known.source | knowledge.privileged(task, made, made))
-    elif isinstance(teacher, Run):
-        trained = task.check_teacher(teacher.result["data_hash"], f"the teacher {teacher.name!r}")
+    elif isinstance(teacher, Run | Ensemble):
+        run, together = (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
+        trained = task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
         shown = trained if graph is None else given[graph]
-        source = {"kind": "run", "name": teacher.name, "recipe": teacher.result["recipe"]}
-        source |= knowledge.privileged(task, trained, shown)
-        known = knowledge.of_cohort(teacher.cohort, shown, hidden, source, sensitivity)
-        best = teacher.best_member()
+        source = _source(run, together) | knowledge.privileged(task, trained, shown)
+        known = knowledge.of_cohort(run.cohort, shown, hidden and not together, source, sensitivity and not together)
+        known = replace(known, logits=ensemble(known.logits, task.multi_label)) if together else known
+        best = run.best_member()
     elif isinstance(teacher, Teacher | torch.nn.Module):
         module, shown = teacher if isinstance(teacher, Teacher) else Teacher(teacher), given[graph or "own"]
         known = knowledge.of_module(module, shown, sensitivity)
@@ -73,3 +82,9 @@ def _table(
     else:
         known = knowledge.of_array(teacher, task)
     return knowledge.match_runs(known, runs, best)
+
+
+def _source(run: Run, together: bool) -> dict[str, Any]:
+    """Where the knowledge comes from, as a result tells it."""
+    source = {"kind": "run", "name": run.name, "recipe": run.result["recipe"]}
+    return source | {"ensemble": run.members} if together else source

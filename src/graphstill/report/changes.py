@@ -36,6 +36,9 @@ def notes(result: Mapping[str, Any]) -> list[str]:
             f"{GRAPHS[privileged['outputs_on']]}; the full graph has {privileged['edges']:,} edges as stored and "
             f"{privileged['train']:,} training nodes, the students' {protocol['edges']:,} and {protocol['train']:,}"
         )
+    together = (protocol.get("teacher") or {}).get("ensemble")
+    if together is not None:
+        lines.append(f"the teacher is the ensemble of {together} networks; its figure is that of their mean member")
     frozen = (result.get("teacher") or {}).get("frozen")
     if frozen is not None:
         lines.append(

@@ -13,7 +13,7 @@ from graphstill.study.recipe import Recipe
 
 if TYPE_CHECKING:
     from graphstill.data import NodeTask
-    from graphstill.engine import Run
+    from graphstill.engine import Ensemble, Run
 
 REMOVALS = ("edges_removed", "edges_seed", "train_removed", "train_seed", "positions")  # what an origin has none of
 #: Called with (part, epoch, epochs, figures); part is "teacher", "baseline", "start" or "student".
@@ -88,7 +88,7 @@ class Arms:
             **{
                 "directory": self.directory / "student",
                 "method": make_method(recipe.method),
-                "teacher": self.teacher,
+                "teacher": self._taught_by(),
                 "teacher_graph": None if recipe.teacher is None else recipe.teacher.graph,
                 "start": self.start,
                 **self._group(),
@@ -104,6 +104,12 @@ class Arms:
         recipe = self.recipe
         own = {**self._group(), **_plain(), **how}
         return self._run(part, recipe.baseline_student, recipe.baseline_training, **own)
+
+    def _taught_by(self) -> Run | Ensemble | None:
+        from graphstill.engine import Ensemble
+
+        together = self.recipe.teacher is not None and self.recipe.teacher.ensemble
+        return Ensemble(self.teacher) if together and self.teacher is not None else self.teacher
 
     def _group(self) -> dict[str, Any]:
         return {"peers": self.recipe.peers, "seeds": self.recipe.seeds}

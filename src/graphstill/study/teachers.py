@@ -11,7 +11,7 @@ from graphstill.study.source import Path_, Source
 
 
 class TeacherFile(Section):
-    """Either a model to train, or the directory of a run that is trained already.
+    """Either a model to train, or the directory of a run that is trained already; `ensemble`: its members together.
 
     Where the task has edges or training nodes removed: whether the teacher is trained without them too ("same") or on
     the full task, and the graph that its outputs are computed on, the full one or the students' own.
@@ -21,6 +21,7 @@ class TeacherFile(Section):
     training: Any = None
     seeds: Any = None
     run: str | None = None
+    ensemble: bool = False
     task: Literal["same", "full"] = "same"
     graph: Literal["full", "own"] = "own"
 
@@ -35,9 +36,13 @@ class StartFile(Section):
 
 
 class Teacher(Resolved):
-    """A checked teacher: `run`, or `model`, `training` and `seeds`; `task` and `graph` where the task is reduced."""
+    """A checked teacher: `run`, or `model`, `training` and `seeds`; `task` and `graph` where the task is reduced.
+
+    `ensemble` is True or absent.
+    """
 
     run: str | None = None
+    ensemble: bool | None = None
     model: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     seeds: list[int] | None = None
@@ -61,7 +66,7 @@ def teacher_section(value: Any, task: dict[str, Any], seeds: list[int], source: 
     path = ("teacher",)
     given = check(TeacherFile, value, source, path, "teacher")
     _one_of(given, "model", ("training", "seeds", "task"), source, path, "teacher")
-    reduced = task["edges_removed"] is not None or task["train_removed"] is not None
+    reduced = any(task.get(key) is not None for key in ("edges_removed", "train_removed"))
     for key in ("task", "graph"):
         if key in given and not reduced:
             raise ConfigError(
@@ -69,10 +74,11 @@ def teacher_section(value: Any, task: dict[str, Any], seeds: list[int], source: 
                 "Remove it, or set task.edges_removed or task.train_removed."
             )
     if "run" in given:
-        return Teacher(run=given["run"], graph=given.get("graph"))
+        return Teacher(run=given["run"], ensemble=given.get("ensemble") or None, graph=given.get("graph"))
     model = model_section(given["model"], source, (*path, "model"), "teacher")
     own, trained_on = given.get("seeds"), given.get("task", "same")
     return Teacher(
+        ensemble=given.get("ensemble") or None,
         model=model,
         training=training_section(given.get("training"), model, source, (*path, "training")),
         seeds=seeds if own is None else seeds_section(own, source, (*path, "seeds")),
