@@ -1,5 +1,6 @@
-"""Named node tasks: `graphstill.datasets.load("cora")`."""
+"""Named tasks: nodes by `graphstill.datasets.load("cora")`, images by `load_images("cifar100")`."""
 
-from graphstill.data.datasets import CATALOG, Entry, load, names
+from graphstill.data.datasets import CATALOG, Entry, load, loader, names
+from graphstill.data.images import load as load_images
 
-__all__ = ["CATALOG", "Entry", "load", "names"]
+__all__ = ["CATALOG", "Entry", "load", "load_images", "loader", "names"]

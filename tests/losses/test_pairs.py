@@ -104,6 +104,17 @@ def test_products_of_columns_equal_dense_matrices() -> None:
     torch.testing.assert_close(losses.similarity_rows(a, b), (gram_t - gram_s).square().sum(-1).mean(-1))
 
 
+@pytest.mark.parametrize(("n", "widths"), [(5, (9, 7)), (8, (9, 7)), (7, (7, 7))])
+def test_similarity_by_rows_and_by_widths(n: int, widths: tuple[int, int]) -> None:
+    """Fewer rows than widths, as of maps: the other way to the same."""
+    t, s = features(1, n, widths[0]), features(2, n, widths[1], 1).requires_grad_()
+    gram_t, gram_s = (torch.nn.functional.normalize(x @ x.transpose(1, 2), dim=-1) for x in (t, s))
+    value, expected = losses.similarity_rows(t, s), (gram_t - gram_s).square().sum(-1).mean(-1)
+    torch.testing.assert_close(value, expected)
+    one, two = (torch.autograd.grad(x.sum(), s, retain_graph=True)[0] for x in (value, expected))
+    torch.testing.assert_close(one, two)
+
+
 def test_angles_equal_the_definition() -> None:
     t, s = features(1, 6, 3), features(2, 6, 4, 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,5 +89,17 @@ def map_view(view: View, f: object) -> View:
     )
 
 
+#: Methods that say something about image networks only.
+FOR_IMAGES = {"smoothing"}
+#: Methods whose term is absent in the first epoch unless they are told otherwise.
+FROM_THE_START: dict[str, dict[str, Any]] = {"reviewkd": {"warm_up": 0}}
+
+
 def every_method() -> list[str]:
-    return sorted(METHODS)
+    """All methods that run on graphs."""
+    return sorted(set(METHODS) - FOR_IMAGES)
+
+
+def by_default(name: str) -> Method:
+    """The method as it is without options, except that its terms are there from the first epoch on."""
+    return METHODS[name](**FROM_THE_START.get(name, {}))

@@ -11,7 +11,9 @@ import torch
 from graphstill.engine import terms
 from graphstill.errors import ConfigError
 from graphstill.methods import CRD
+from graphstill.methods.crd import Embeddings
 from graphstill.nn import GCN
+from tests.methods.maps import set_images
 from tests.methods.stage import Stage, set_stage
 from tests.tiny import tiny_task
 
@@ -98,3 +100,25 @@ def test_released() -> None:
 def test_refuses(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         CRD(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("layer", "width"), [(-1, 6), (-2, 96)])
+def test_maps_are_vectors_of_an_image(layer: int, width: int) -> None:
+    method = CRD(width=5, negatives=12, samples=None, layer=layer, teacher_layer=layer)
+    images = set_images(method, dtype=torch.float32)
+    joint, state, ids = images.parts.joint, images.parts.state, images.s.nodes
+    assert isinstance(joint, Embeddings) and joint.student.weight.shape == (2, width, 5)
+    value = method.loss(images.s, images.t, images.step)["contrast"]
+    noise, c = images.parts.options["noise"].draw(0, 40, 12, torch.device("cpu")), 12 / 40
+    for m in range(2):
+        total = torch.zeros(())
+        for name, other, h in (("student", "teacher", images.s.hidden), ("teacher", "student", images.t.hidden)):
+            linear, bank, z = getattr(joint, name), state[other][m], state[f"log_z_{name}"][m].exp()
+            x = h[layer].post[m % len(h[layer].post)].flatten(1)
+            a = torch.nn.functional.normalize(x @ linear.weight[m] + linear.bias[m], dim=-1)
+            near = (a * bank[ids]).sum(-1).div(0.07).exp() / z
+            far = (a @ bank[noise[m]].T / 0.07).exp() / z
+            total = total - ((near / (near + c)).log() + (c / (far + c)).log().sum(-1)).mean()
+        torch.testing.assert_close(value[m], total, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        method.after_step(images.s, images.t, images.step)

@@ -14,7 +14,7 @@ from torch import Tensor
 from graphstill.engine import Run, Training, distill, train
 from graphstill.methods import METHODS, make_method
 from graphstill.nn import GCN, ROD
-from tests.methods.stage import as_target, every_method, map_view, peers_of, set_stage
+from tests.methods.stage import as_target, by_default, every_method, map_view, peers_of, set_stage
 from tests.tiny import tiny_task
 
 MODEL = GCN(hidden=6, layers=3, dropout=0.3)
@@ -33,7 +33,7 @@ def teacher_of_equal_width() -> Run:
 
 
 def run_it(name: str, teacher: Run, seeds: list[int], **more: object) -> Run:
-    method = METHODS[name]()
+    method = by_default(name)
     if name in EQUAL_WIDTHS:
         teacher = teacher_of_equal_width()
     return distill(
@@ -91,7 +91,7 @@ def test_one_seed_alone_equals_one_of_many(name: str, teacher: Run) -> None:
 @pytest.mark.parametrize("name", every_method())
 def test_runs_never_mix(name: str) -> None:
     """The terms and gradients of a run are the same whatever other runs are beside it."""
-    many, alone = (set_stage(METHODS[name](), tiny_task(), seeds) for seeds in ([0, 7, 3], [7]))
+    many, alone = (set_stage(by_default(name), tiny_task(), seeds) for seeds in ([0, 7, 3], [7]))
     peers = many.group.peers
     a, b = many.total(), alone.total()
     torch.testing.assert_close(a[peers : 2 * peers], b, rtol=1e-4, atol=1e-6)
@@ -106,7 +106,7 @@ def test_runs_never_mix(name: str) -> None:
 
 @pytest.mark.parametrize("name", every_method())
 def test_gradients_are_finite_and_stay_with_the_student(name: str) -> None:
-    stage = set_stage(METHODS[name](), tiny_task(), [0, 1])
+    stage = set_stage(by_default(name), tiny_task(), [0, 1])
     for view in [v for v in (stage.t, stage.peers) if v is not None]:
         assert not view.logits.requires_grad and not any(h.pre.requires_grad for h in view.hidden)
     loss = stage.total()
@@ -125,7 +125,7 @@ def test_gradients_are_finite_and_stay_with_the_student(name: str) -> None:
 @pytest.mark.parametrize("name", every_method())
 def test_no_student_is_better_than_the_target_itself(name: str) -> None:
     """Where the student equals its target, no small change lowers the method's terms (adversaries apart)."""
-    stage = set_stage(METHODS[name](), tiny_task(), [0])
+    stage = set_stage(by_default(name), tiny_task(), [0])
     term = stage.active[0]
     if term.parts.adversary is not None or not stage.terms() or name in NOT_MINIMAL_AT_TARGET:
         assert term.parts.adversary is not None or name in NOT_MINIMAL_AT_TARGET or name == "independent"
@@ -147,7 +147,7 @@ def test_no_student_is_better_than_the_target_itself(name: str) -> None:
 #: Methods that refuse a teacher wider than the student.
 EQUAL_WIDTHS = {"graphakd", "pgkd"}
 #: Methods that compare features after maps that are still random: their own tests go without maps, or by closed forms.
-THROUGH_LEARNT_MAPS = {"crd", "fitnet", "gcrd", "nosmog"}
+THROUGH_LEARNT_MAPS = {"crd", "fitnet", "gcrd", "hkd", "nosmog", "reviewkd"}
 #: Methods whose terms include a supervised or self-supervised part, so that the target need not be a minimum.
 NOT_MINIMAL_AT_TARGET = {"alignahead++", "gnn-sd", "one", "rod"} | THROUGH_LEARNT_MAPS
 #: Methods that compare different layers: the target equals the student where all layers are equal.
@@ -163,18 +163,18 @@ DRAWS_FOR_EACH_NODE = {"freekd", "nosmog"}
 @pytest.mark.parametrize("name", sorted(set(every_method()) - STARTS_FROM_RANDOM_NODES - DRAWS_FOR_EACH_NODE))
 def test_order_of_nodes_changes_nothing(name: str) -> None:
     order = np.random.default_rng(0).permutation(120)
-    here = set_stage(METHODS[name](), tiny_task(), [0, 1])
-    there = set_stage(METHODS[name](), tiny_task(order), [0, 1])
+    here = set_stage(by_default(name), tiny_task(), [0, 1])
+    there = set_stage(by_default(name), tiny_task(order), [0, 1])
     torch.testing.assert_close(here.total(), there.total(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", every_method())
 def test_multi_label(name: str) -> None:
-    stage = set_stage(METHODS[name](), tiny_task(multi_label=True), [0])
+    stage = set_stage(by_default(name), tiny_task(multi_label=True), [0])
     assert stage.total().isfinite().all()
 
 
-@pytest.mark.parametrize("name", every_method())
+@pytest.mark.parametrize("name", sorted(METHODS))
 def test_configuration_round_trip(name: str) -> None:
     method = METHODS[name]()
     assert make_method(method.config()) == method

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from graphstill.engine import Training, distill, train
 from graphstill.errors import ConfigError, MethodError
 from graphstill.methods import FitNet
 from graphstill.methods.heads import TwoHeads
 from graphstill.nn import GCN
+from graphstill.nn.layers import Linear
+from tests.methods.maps import set_images
 from tests.methods.stage import as_target, map_view, set_stage
 from tests.tiny import tiny_task
 
@@ -63,3 +66,35 @@ def test_refuses() -> None:
     for wrong in ({"project": "teacher"}, {"width": 0}, {"width": 2.5}, {"place": "in"}, {"hint_phase": -1}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             FitNet(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [4, 2, 7])
+def test_maps_pass_a_convolution_of_one_position(size: int) -> None:
+    """The larger of the two are averaged down first."""
+    method = FitNet(layer=-2, teacher_layer=-2)
+    images = set_images(method, teacher=((8, size, size), (8,)))
+    joint = images.parts.joint
+    assert isinstance(joint, Linear) and joint.weight.shape == (2, 6, 8)
+    (value,) = method.loss(images.s, images.t, images.step).values()
+    for m in range(2):
+        least = min(4, size)
+        s, t = (F.adaptive_avg_pool2d(x, least) for x in (images.s.hidden[1].post[m], images.t.hidden[0].post[0]))
+        hint = F.conv2d(s, joint.weight[m].T[:, :, None, None], joint.bias[m])
+        torch.testing.assert_close(value[m], F.mse_loss(hint, t))
+
+
+def test_both_heads_on_maps() -> None:
+    method = FitNet(project="both", width=64, normalize=True, layer=-2, teacher_layer=-2)
+    images = set_images(method)
+    heads = images.parts.joint
+    assert isinstance(heads, TwoHeads)
+    s, t = (x.hidden[1].post.movedim(2, -1).reshape(len(x.logits), -1, c) for x, c in ((images.s, 6), (images.t, 8)))
+    expected = (2 - 2 * torch.cosine_similarity(heads.student(s), heads.teacher(t), dim=-1)).mean(1) / 64
+    torch.testing.assert_close(method.loss(images.s, images.t, images.step)["hint"], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_vector_is_not_compared_with_maps() -> None:
+    method = FitNet(layer=-1, teacher_layer=-2)
+    images = set_images(method)
+    with pytest.raises(MethodError, match=r"a vector in the student's layer and maps .* in the teacher's: choose"):
+        method.loss(images.s, images.t, images.step)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from graphstill.errors import ConfigError
 from graphstill.losses import angle_relation, distance_relation
 from graphstill.methods import RKD
 from graphstill.methods.sampling import Sampler
 from graphstill.nn import GCN
+from tests.methods.maps import set_images
 from tests.methods.stage import as_target, map_view, set_stage
 from tests.tiny import tiny_task
 
@@ -63,3 +65,17 @@ def test_draws_depend_on_seed_purpose_and_step_alone() -> None:
 def test_refuses(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         RKD(**wrong)  # type: ignore[arg-type]
+
+
+def test_maps_are_vectors_of_an_image() -> None:
+    method = RKD(samples=6, layer=-2, teacher_layer=-2)
+    images = set_images(method)
+    drawn = images.parts.options["sampler"].draw(0, 10, 6, CPU)
+    terms = method.loss(images.s, images.t, images.step)
+    for m in range(2):
+        s, t = (x.flatten(1)[drawn[m]] for x in (images.s.hidden[1].post[m], images.t.hidden[1].post[0]))
+        assert s.shape == (6, 96) and t.shape == (6, 128)
+        a, b = (torch.cdist(x, x) for x in (s, t))
+        a, b = (x / x[x > 0].mean() for x in (a, b))
+        torch.testing.assert_close(terms["distance"][m], F.smooth_l1_loss(a, b), rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(terms["angle"][m], 2 * angle_relation(t[None], s[None])[0])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from graphstill.errors import ConfigError
 from graphstill.methods import SP
 from graphstill.nn import GCN
+from tests.methods.maps import set_images
 from tests.methods.stage import as_target, map_view, set_stage
 from tests.tiny import tiny_task
 
@@ -32,3 +34,14 @@ def test_reductions() -> None:
 def test_refuses(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         SP(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("layer", [-1, -2, -3])
+def test_maps_are_vectors_of_an_image(layer: int) -> None:
+    method = SP(layer=layer, teacher_layer=layer)
+    images = set_images(method)
+    value = method.loss(images.s, images.t, images.step)["similarity"]
+    for m in range(2):
+        s, t = (x.flatten(1) for x in (images.s.hidden[layer].post[m], images.t.hidden[layer].post[0]))
+        difference = F.normalize(s @ s.T, dim=-1) - F.normalize(t @ t.T, dim=-1)
+        torch.testing.assert_close(value[m], difference.square().sum(1).mean())

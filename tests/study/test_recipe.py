@@ -205,8 +205,10 @@ def test_everything_registered_can_be_put_into_a_recipe(registry: dict[str, type
         options = {key: default for key, (_, default) in arguments(cls).items()}
         assert ... not in options.values(), f"{name} has an option without a default"
         if registry is MODELS:
-            text = CPF if issubclass(cls, TransductiveModel) else GROUP
-            found = parse_recipe(yaml.safe_dump({**yaml.safe_load(text), "student": {"name": name, **options}}))
+            tree = yaml.safe_load(CPF if issubclass(cls, TransductiveModel) else GROUP)
+            if cls.takes == "image":
+                tree |= {"task": "digits-images", "method": "dml"}
+            found = parse_recipe(yaml.safe_dump({**tree, "student": {"name": name, **options}}))
             assert found.student == {"name": name, **options}
         else:
             tree = {**yaml.safe_load(TEXT), "peers": 2, "method": {"name": name, **options}}

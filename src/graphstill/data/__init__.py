@@ -1,17 +1,19 @@
 """What is learnt and what may be seen: node tasks, splits, the sealed test set, metrics, named datasets."""
 
 from graphstill.data.batches import Batch
+from graphstill.data.images.task import ImageTask
 from graphstill.data.metrics import METRICS, accuracy, micro_f1
 from graphstill.data.sealed import OpenedTest, SealedTest
 from graphstill.data.splits import Split, per_class_split, random_split
 from graphstill.data.task import NodeTask
 
 #: What `train` and `distill` take.
-Task = NodeTask
+Task = NodeTask | ImageTask
 
 __all__ = [
     "METRICS",
     "Batch",
+    "ImageTask",
     "NodeTask",
     "OpenedTest",
     "SealedTest",

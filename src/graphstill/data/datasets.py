@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from graphstill.data import sources
+from graphstill.data import images, sources
 from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
 from graphstill.data.features import binarized
@@ -163,8 +164,13 @@ def load(
     return task if positions is None else task.with_positions(positions)
 
 
+def loader(name: str) -> Callable[..., NodeTask | images.ImageTask]:
+    """The function that loads data of this name, and whose signature says what it takes."""
+    return images.load if images.knows(name) else load
+
+
 def names(root: str | Path | None = None) -> list[str]:
-    """Names that `load` knows: those of CATALOG, and node tasks in the local folder."""
+    """Names that `load` knows: those of CATALOG, and node tasks in the local folder. Of images: `images.names`."""
     folder = Path(root) if root is not None else _environment_root()
     found = [] if folder is None else [*folder.glob("*.npz"), *folder.glob("graphs/*.npz")]
     return sorted({*CATALOG, *(path.stem for path in found if _is_node_task(path))})
@@ -184,6 +190,8 @@ def _find(name: str, entry: Entry, root: Path | None, k: int | None) -> Arrays:
         if path.is_file():
             return read_npz(path)
     if name not in CATALOG:
+        if images.knows(name, root):
+            raise DataError(f"{name!r} is a set of images: load it by `datasets.load_images`")
         raise DataError(
             f"no dataset is called {name!r}; {nearest(name, names(root))}; "
             "for your own give the path of an .npz, or put "

@@ -205,7 +205,7 @@ def check_kind(models: Sequence[Model], task: Task) -> None:
     odd = next((model for model in models if model.takes != task.kind), None)
     if odd is not None:
         raise ConfigError(
-            f"model {odd.name!r} reads a {odd.takes}, but task {task.name!r} is of kind {task.kind!r}: "
+            f"model {odd.name!r} reads {odd.takes}s, but task {task.name!r} is made of {task.kind}s: "
             f"choose one that fits it, see `graphstill list models`"
         )
 

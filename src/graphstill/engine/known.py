@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from graphstill.data import NodeTask
+from graphstill.data import Task
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError, MethodError
 from graphstill.methods import Composite, Method
 from graphstill.nn import KnownLabels, Model, TransductiveModel
 
 
-def known_labels(models: Sequence[Model], task: NodeTask) -> KnownLabels | None:
+def known_labels(models: Sequence[Model], task: Task) -> KnownLabels | None:
     """The labels of the task's training nodes and no other, for models that have them as an input; None without such.
 
     Raises:

@@ -16,7 +16,8 @@ from torch import Tensor
 from graphstill.engine import checkpoint
 from graphstill.errors import CheckpointError, SealError
 from graphstill.files import atomic_write_json
-from graphstill.nn import MODELS, Cohort, KnownLabels
+from graphstill.models import MODELS
+from graphstill.nn import Cohort, KnownLabels
 
 
 @dataclass(frozen=True)

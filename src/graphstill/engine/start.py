@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphstill.data import NodeTask
+from graphstill.data import Task
 from graphstill.data.hashing import arrays_digest
 from graphstill.engine.group import Group
 from graphstill.engine.run import Run
 from graphstill.errors import ConfigError
 
 
-def read_start(start: Run | str | Path, task: NodeTask) -> Run:
+def read_start(start: Run | str | Path, task: Task) -> Run:
     """The run to start from, after checking that it cannot have seen the task's test nodes.
 
     Raises:

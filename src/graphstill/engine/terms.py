@@ -87,6 +87,12 @@ def build(
     architecture: str,
 ) -> list[ActiveTerm]:
     """Modules and optimisers of every term. The random state of other streams is not touched."""
+    for term in method.terms:
+        if term.method.needs.graph and task.kind != "graph":
+            raise MethodError(
+                f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
+                f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
+            )
     check(method, knowledge, group.peers)
     teacher = None if knowledge is None else knowledge.view(batch, group.peers)
     spec = Spec(
@@ -112,11 +118,6 @@ def build(
             raise MethodError(
                 f"method {term.method.name!r} needs hidden features, but the student ({architecture}) has no hidden "
                 f"layer that all members share: use at least two layers, or taps for a foreign module"
-            )
-        if term.method.needs.graph and task.kind != "graph":
-            raise MethodError(
-                f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
-                f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
             )
         if term.method.needs.heads and spec.student.heads is None:
             raise MethodError(

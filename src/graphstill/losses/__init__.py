@@ -1,11 +1,13 @@
 """Pure functions of tensors; each returns one value a member, [M]."""
 
 from graphstill.losses.adversarial import judged_fake, judged_real
+from graphstill.losses.bank_contrast import bank_contrast
 from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl_by_node, supervised_by_node
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
 from graphstill.losses.features import attention_distance, hint_distance
 from graphstill.losses.heads import own_ensemble_kl, pair_cosines, similarity_bce
+from graphstill.losses.hierarchical_context import graph_context, image_context
 from graphstill.losses.kernels import (
     PAIR_KERNELS,
     PairKernel,
@@ -49,6 +51,7 @@ __all__ = [
     "agreement_by_bin",
     "angle_relation",
     "attention_distance",
+    "bank_contrast",
     "bernoulli_kl",
     "bernoulli_log_probability",
     "best_peer",
@@ -62,7 +65,9 @@ __all__ = [
     "fit_exponent",
     "for_kernel",
     "gram_distance",
+    "graph_context",
     "hint_distance",
+    "image_context",
     "info_nce",
     "judged_fake",
     "judged_real",

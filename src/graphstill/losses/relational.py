@@ -53,12 +53,20 @@ def similarity_rows(target: Tensor, student: Tensor) -> Tensor:
     Tung, Mori: Similarity-Preserving Knowledge Distillation, ICCV 2019, section 3. Shapes: features [M or 1, n, D_t]
     and [M, n, D_s] -> [M].
 
-    G_i^s · G_i^t = h_i^s (H_sᵀ H_t) h_i^t, so that no array [n, n] is made and the cost is O(n D²).
+    G_i^s · G_i^t = h_i^s (H_sᵀ H_t) h_i^t, so that no array [n, n] is made and the cost is O(n D²). Where there are
+    fewer rows than both widths, as of maps of a batch of images, G itself is the cheaper: O(n² D).
     """
 
-    def product(a: Tensor, b: Tensor) -> Tensor:
+    def by_widths(a: Tensor, b: Tensor) -> Tensor:
         return (a @ (a.transpose(1, 2) @ b) * b).sum(-1)
 
+    def by_rows(a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum(-1)
+
+    product = by_widths
+    if student.shape[1] < min(student.shape[-1], target.shape[-1]):
+        student, target = (h @ h.transpose(1, 2) for h in (student, target))
+        product = by_rows
     lengths_s, lengths_t = (inverse_norm(product(h, h)) for h in (student, target))
     cosine = product(student, target) * lengths_s * lengths_t
     return ((lengths_s > 0).to(cosine) + (lengths_t > 0).to(cosine) - 2 * cosine).mean(-1)

@@ -10,7 +10,7 @@ from torch import Tensor
 from graphstill.losses import attention_distance
 from graphstill.methods.checks import one_of, positive, teacher
 from graphstill.methods.method import Method, Needs, Nodes, Step, register
-from graphstill.methods.sampling import PLACES, Place, hidden
+from graphstill.methods.sampling import PLACES, Place, features, same_places
 from graphstill.methods.views import View
 
 
@@ -27,17 +27,18 @@ class AT(Method):
     Args:
         power: p.
         reduction: "sum" over nodes: between 0 and 2 however many nodes there are; "mean": divided by their number, as
-            in the released code, so that its weight grows with the graph.
+            in the released code, so that its weight grows with the graph. Of maps: positions in place of nodes.
         layer, teacher_layer: hidden layer of the student and of the teacher, counted from the first (0) or last (−1).
         place: features before activation ("pre"), after it ("post"), or after dropout ("dropped").
         nodes: "train" or "all" nodes of the batch. The map is normalised over them, so it depends on the batch.
 
     Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t], of any widths; one term `attention` of [M]. Its natural
-    weight is 1.
+    weight is 1. Of maps [M, N, C, H, W] each image has a map of activity of its own, over its positions, as in the
+    paper; the larger ones are averaged down first, and the term is the mean over images.
 
-    Deviations: nodes stand for the pixels of the paper's maps; one layer is compared instead of one of each group, and
-    the squared norm is taken instead of the norm. `released` is efficient-gnns: the mean over training nodes, features
-    after dropout; its scripts multiply by 1e5 (1e4 beside KD; 1e3 on PPI).
+    Deviations: on graphs nodes stand for the pixels of the paper's maps; one layer is compared instead of one of each
+    group, and the squared norm is taken instead of the norm. `released` is efficient-gnns: the mean over training
+    nodes, features after dropout; its scripts multiply by 1e5 (1e4 beside KD; 1e3 on PPI).
     """
 
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
@@ -60,7 +61,9 @@ class AT(Method):
         return cls(reduction="mean", place="dropped", nodes="train")
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        student = step.rows(hidden(s, self.layer, self.place), self.nodes)
-        target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        student = step.rows(features(s, self.layer, self.place), self.nodes)
+        target = step.rows(features(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        student, target = same_places(self.name, student, target)
         distance = attention_distance(target, student, self.power)
-        return {"attention": distance / student.shape[1] if self.reduction == "mean" else distance}
+        places = student.shape[1] if student.dim() == 3 else student.shape[3:].numel()
+        return {"attention": distance / places if self.reduction == "mean" else distance}

@@ -54,7 +54,8 @@ class CRD(Method):
         nodes: draw anchors from "train" or "all" nodes of the batch.
 
     Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t], of any widths; one term `contrast` of [M], near 2 (log K +
-    1) at the start; its natural weight is 0.01 to 1. Banks take 2 · M · nodes · width numbers.
+    1) at the start; its natural weight is 0.01 to 1. Banks take 2 · M · nodes · width numbers. Maps [M, N, C, H, W]
+    count as one vector an image.
 
     Deviations: a node of the task stands for an image of the data set. The negatives of a step are shared by its
     anchors and distinct, which leaves the mean as it is and replaces a gather by a product; the bank follows the
@@ -99,7 +100,7 @@ class CRD(Method):
         assert spec.teacher is not None
         target = hidden(spec.teacher, self.teacher_layer, self.place, "teacher")
         with torch.no_grad():
-            u, v = joint(getattr(spec.student.hidden[self.layer], self.place), target)
+            u, v = joint(getattr(spec.student.hidden[self.layer], self.place).flatten(2), target)
             noise = self._noise(parts, 0)
             for name, anchor, bank in (("log_z_student", u, "teacher"), ("log_z_teacher", v, "student")):
                 drawn = options["anchors"].draw(0, anchor.shape[1], self.samples, spec.device)

@@ -11,7 +11,7 @@ from graphstill.losses import hint_distance, unit
 from graphstill.methods.checks import not_negative, one_of, teacher
 from graphstill.methods.heads import TwoHeads
 from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, counts, hidden, same_width, widths
+from graphstill.methods.sampling import PLACES, Place, counts, features, same_places, same_width, shapes
 from graphstill.methods.views import View
 from graphstill.nn.layers import Linear, initialise
 
@@ -37,11 +37,13 @@ class FitNet(Method):
         nodes: "train" or "all" nodes of the batch.
 
     Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t]; one term `hint` of [M]. Its natural weight is 1 where
-    features are of size 1; RepDistiller's weight is 100.
+    features are of size 1; RepDistiller's weight is 100. Maps [M, N, C, H, W] are compared at every position, the
+    larger ones averaged down first: r is then a 1 x 1 convolution, and "node" reads "position of an image".
 
-    Deviations: r is linear, where the paper uses a convolution. `released` is efficient-gnns: both sides projected to
-    128 and normalised, features after dropout of training nodes; its scripts multiply by 1000 (100 beside KD). Since
-    the teacher's head learns too, two constant heads would be a solution; batch normalisation hides that only.
+    Deviations: r is linear, where the paper uses a larger convolution. `released` is efficient-gnns: both sides
+    projected to 128 and normalised, features after dropout of training nodes; its scripts multiply by 1000 (100 beside
+    KD). Since the teacher's head learns too, two constant heads would be a solution; batch normalisation hides that
+    only.
     """
 
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
@@ -74,7 +76,7 @@ class FitNet(Method):
         return 1.0 if self.hint_phase == 0 or progress < self.hint_phase else 0.0
 
     def build(self, spec: Spec) -> Parts:
-        student, target = widths(spec, self.layer, self.teacher_layer)
+        student, target = (shape[0] for shape in shapes(spec, self.layer, self.teacher_layer))
         joint: Linear | TwoHeads
         if self.project == "none":
             same_width(self.name, student, target, 'use project="student", or networks of equal width')
@@ -87,8 +89,9 @@ class FitNet(Method):
         return Parts(joint=joint)
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        student = step.rows(hidden(s, self.layer, self.place), self.nodes)
-        target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        student = step.rows(features(s, self.layer, self.place), self.nodes)
+        target = step.rows(features(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        student, target = (by_position(x) for x in same_places(self.name, student, target))
         joint = step.parts.joint
         if isinstance(joint, TwoHeads):
             student, target = joint.student(student), joint.teacher(target)
@@ -97,3 +100,8 @@ class FitNet(Method):
         if self.normalize:
             student, target = unit(student), unit(target)
         return {"hint": hint_distance(target, student)}
+
+
+def by_position(x: Tensor) -> Tensor:
+    """Maps [M, N, C, H, W] as a row of channels for each position, [M, N · H · W, C]; vectors as they are."""
+    return x if x.dim() == 3 else x.movedim(2, -1).flatten(1, 3)

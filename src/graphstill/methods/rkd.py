@@ -32,7 +32,8 @@ class RKD(Method):
         nodes: draw from "train" or "all" nodes of the batch.
 
     Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t], of any widths; terms `distance` and `angle` of [M]. A
-    similarity transform of the student's features changes neither. Their natural weights are 1 and 2.
+    similarity transform of the student's features changes neither. Their natural weights are 1 and 2. Maps [M, N, C, H,
+    W] count as one vector an image.
 
     Deviations: nodes are drawn where the paper takes the images of a minibatch. Gradients flow through the student's
     μ, as in the code. `released` is RepDistiller: weights 25 and 50.

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphstill.errors import ConfigError, MethodError
@@ -26,17 +27,48 @@ def counts(method: Method, **values: int | None) -> None:
             raise ConfigError(f"{method.name}: {key} is {value!r}, but must be a whole number above 0")
 
 
+def features(view: View, layer: int, place: Place, who: str = "student") -> Tensor:
+    """Features of a hidden layer before activation, after it, or after dropout: [M, N, D], or maps [M, N, C, H, W]."""
+    found: Tensor = getattr(view.layer(layer, who), place)
+    return found
+
+
 def hidden(view: View, layer: int, place: Place, who: str = "student") -> Tensor:
-    """Features [M, N, D] of a hidden layer before activation, after it, or after dropout."""
-    features: Tensor = getattr(view.layer(layer, who), place)
-    return features
+    """The same as one vector a node or image, [M, N, D]: the maps of an image are laid out one after another."""
+    return features(view, layer, place, who).flatten(2)
+
+
+def shapes(spec: Spec, layer: int, teacher_layer: int) -> tuple[torch.Size, torch.Size]:
+    """Shape of the student's and of the teacher's features, without members and nodes: [D] or [C, H, W]."""
+    assert spec.teacher is not None
+    student = View(spec.student.logits, spec.student.hidden, spec.teacher.graph, spec.teacher.nodes)
+    return student.layer(layer).pre.shape[2:], spec.teacher.layer(teacher_layer, "teacher").pre.shape[2:]
 
 
 def widths(spec: Spec, layer: int, teacher_layer: int) -> tuple[int, int]:
-    """Widths of the student's and the teacher's hidden layer."""
-    assert spec.teacher is not None
-    student = View(spec.student.logits, spec.student.hidden, spec.teacher.graph, spec.teacher.nodes)
-    return student.layer(layer).pre.shape[-1], spec.teacher.layer(teacher_layer, "teacher").pre.shape[-1]
+    """Widths of the student's and the teacher's hidden layer, as `hidden` returns it."""
+    student, target = shapes(spec, layer, teacher_layer)
+    return student.numel(), target.numel()
+
+
+def same_places(name: str, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Maps averaged down to the smaller height and width of the two, by adaptive pooling; vectors as they are.
+
+    Raises:
+        MethodError: one network gives maps and the other vectors.
+    """
+    if student.dim() != target.dim():
+        kinds = {True: "maps (channels, height, width)", False: "a vector"}
+        raise MethodError(
+            f"method {name!r} compares features place by place, but those of an image are {kinds[student.dim() == 5]} "
+            f"in the student's layer and {kinds[target.dim() == 5]} in the teacher's: choose layer and teacher_layer "
+            "of one kind (-1 is the pooled vector, -2 the last maps)"
+        )
+    if student.shape[3:] == target.shape[3:]:
+        return student, target
+    size = (min(student.shape[3], target.shape[3]), min(student.shape[4], target.shape[4]))
+    pooled = [F.adaptive_avg_pool2d(x.flatten(0, 1), size).unflatten(0, x.shape[:2]) for x in (student, target)]
+    return pooled[0], pooled[1]
 
 
 def same_width(name: str, student: int, teacher: int, remedy: str) -> None:

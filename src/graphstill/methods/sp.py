@@ -23,7 +23,8 @@ class SP(Method):
 
         G = H Hᵀ,  Ĝ_i = G_i / ‖G_i‖,   L = 1/N Σ_i ‖Ĝ^t_i − Ĝ^s_i‖²
 
-    Exact over all pairs at the cost of a product of widths: no matrix of nodes times nodes is made.
+    Exact over all pairs at the cost of a product of widths: no matrix of nodes times nodes is made, except where there
+    are fewer nodes than widths.
 
     Args:
         reduction: "rows": the mean over rows, between 0 and 4; "pairs": divided by the number of nodes once more, as
@@ -33,7 +34,7 @@ class SP(Method):
         nodes: "train" or "all" nodes of the batch.
 
     Shapes: hidden features [M, N, D_s] and [M or 1, N, D_t], of any widths; one term `similarity` of [M]. Its natural
-    weight is 1.
+    weight is 1. Maps [M, N, C, H, W] count as one vector an image.
 
     Deviations: all nodes of the batch at once instead of a minibatch of 64 images, and one layer instead of several.
     `released` is RepDistiller: the mean over pairs; its scripts multiply by 3000.

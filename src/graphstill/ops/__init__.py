@@ -1,4 +1,4 @@
-"""The fast path: products, softmax and scores over edges, sparse features, noise. Depends on torch only."""
+"""The fast path: products, softmax and scores over edges, sparse features, noise, smoothing. Depends on torch only."""
 
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
@@ -7,6 +7,7 @@ from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
 from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max, segment_sum
+from graphstill.ops.smoothing import blurs, filter_maps, gaussian_filter, gaussian_kernel
 from graphstill.ops.sparse_features import SparseFeatures
 from graphstill.ops.spmm import spmm
 
@@ -16,12 +17,16 @@ __all__ = [
     "SimilarPairs",
     "SparseFeatures",
     "attend",
+    "blurs",
     "edge_cosine",
     "edge_dot",
     "edge_l1_distance",
     "edge_log_softmax",
     "edge_softmax",
     "edge_squared_distance",
+    "filter_maps",
+    "gaussian_filter",
+    "gaussian_kernel",
     "mix_hops",
     "segment_max",
     "segment_sum",

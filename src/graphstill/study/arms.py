@@ -9,10 +9,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from graphstill.errors import ConfigError
 from graphstill.study.recipe import Recipe
 
 if TYPE_CHECKING:
-    from graphstill.data import NodeTask
+    from graphstill.data import Task
     from graphstill.engine import Ensemble, Run
 
 REMOVALS = ("edges_removed", "edges_seed", "train_removed", "train_seed", "positions")  # what an origin has none of
@@ -36,7 +37,7 @@ class Arms:
         self.root, self.watch, self.store = root, watch, store
 
     @cached_property
-    def task(self) -> NodeTask:
+    def task(self) -> Task:
         return _load(self.root, json.dumps(self.recipe.task, sort_keys=True))
 
     @cached_property
@@ -56,7 +57,7 @@ class Arms:
     @cached_property
     def start(self) -> Run | None:
         """What the student begins with: trained on a task of its own, whose test labels stay sealed."""
-        from graphstill.data import datasets
+        from graphstill.data import NodeTask, datasets
         from graphstill.engine import Run
 
         start = self.recipe.start
@@ -64,8 +65,10 @@ class Arms:
             return None
         if start.task is None:
             return Run.load(start.run or "")
-        task = datasets.load(root=self.root, **start.task)
+        task = datasets.loader(start.task["name"])(root=self.root, **start.task)
         if start.shuffle_labels:
+            if not isinstance(task, NodeTask):
+                raise ConfigError(f"start.shuffle_labels, but task {task.name!r} is made of images: leave it out")
             task = task.with_shuffled_labels(start.task["seed"])
         how = {**self._group(), "open_test": False}
         return self._shared("start", self.recipe.student, start.training, how, task, start.resolved())
@@ -115,7 +118,7 @@ class Arms:
         return {"peers": self.recipe.peers, "seeds": self.recipe.seeds}
 
     def _shared(
-        self, part: str, model: Any, training: Any, how: dict[str, Any], task: NodeTask | None = None, named: Any = None
+        self, part: str, model: Any, training: Any, how: dict[str, Any], task: Task | None = None, named: Any = None
     ) -> Run:
         """A run that other recipes may share; `named` tells in plain values which task it is on."""
         folder, resume = self.directory / part, self.resume
@@ -125,9 +128,9 @@ class Arms:
             how = {**how, "name": f"{self.recipe.task['name']}-{model['name']}/{part}"}  # no recipe's own
         return self._run(part, model, training, task, **{**how, **_plain(), "directory": folder, "resume": resume})
 
-    def _run(self, part: str, model: Any, training: Any, task: NodeTask | None = None, **how: Any) -> Run:
+    def _run(self, part: str, model: Any, training: Any, task: Task | None = None, **how: Any) -> Run:
         from graphstill.engine import Training, distill
-        from graphstill.nn import make_model
+        from graphstill.models import make_model
 
         return distill(
             make_model(**model),
@@ -143,11 +146,12 @@ class Arms:
 
 
 @lru_cache(maxsize=1)
-def _load(root: str | Path | None, task: str) -> NodeTask:
+def _load(root: str | Path | None, task: str) -> Task:
     """The newest task is kept: the recipes of a study follow each other on the same data."""
     from graphstill.data import datasets
 
-    return datasets.load(root=root, **json.loads(task))
+    options = json.loads(task)
+    return datasets.loader(options["name"])(root=root, **options)
 
 
 def digest(*values: Any) -> str:

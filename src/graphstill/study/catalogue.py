@@ -19,9 +19,10 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
     if kind not in KINDS:
         raise ConfigError(f"nothing to list called {kind!r}, in `list`: {nearest(kind, KINDS)}")
     if kind == "datasets":
-        from graphstill.data import datasets
+        from graphstill.data import datasets, images
 
-        return [{"name": name, "summary": _note(name)} for name in datasets.names()]
+        found = sorted({*datasets.names(), *images.names()})
+        return [{"name": name, "summary": _note(name)} for name in found]
     rows: list[dict[str, Any]] = []
     for name, cls in sorted(_registry(kind).items()):
         row: dict[str, Any] = {"name": name, "summary": _first_line(cls.__doc__)}
@@ -54,7 +55,7 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
     from graphstill.data import datasets
 
     if kind == "datasets":
-        options = {key: value for key, value in arguments(datasets.load).items() if key not in ("name", "root")}
+        options = {key: value for key, value in arguments(datasets.loader(name)).items() if key not in ("name", "root")}
         return {"kind": "dataset", "name": name, "doc": _note(name), "options": _options(options)}
     cls = _registry(kind)[name]
     found: dict[str, Any] = {
@@ -77,7 +78,7 @@ def _registry(kind: Kind) -> dict[str, Any]:
         from graphstill.methods import METHODS
 
         return dict(METHODS)
-    from graphstill.nn import MODELS
+    from graphstill.models import MODELS
 
     return dict(MODELS)
 
@@ -101,9 +102,12 @@ def _options(found: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:
 
 
 def _note(dataset: str) -> str:
-    from graphstill.data.datasets import CATALOG
+    from graphstill.data import datasets, images
 
-    return CATALOG[dataset].note if dataset in CATALOG else "a file in the data folder"
+    for catalog in (datasets.CATALOG, images.CATALOG):
+        if dataset in catalog:
+            return str(catalog[dataset].note)
+    return "a file in the data folder"
 
 
 def _first_line(doc: str | None) -> str:

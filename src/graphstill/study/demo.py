@@ -50,7 +50,7 @@ def demo(
     from graphstill.data import datasets
     from graphstill.engine import Run, Training, distill
     from graphstill.methods import make_method
-    from graphstill.nn import make_model
+    from graphstill.models import make_model
 
     start = time.perf_counter()
     labels: dict[str, Any] = {"train": DIGITS_LABELS} if dataset == "digits" else {}

@@ -90,7 +90,7 @@ def _self_test() -> Finding:
 
     from graphstill.data import NodeTask
     from graphstill.engine import Training, train
-    from graphstill.nn import make_model
+    from graphstill.models import make_model
 
     start = time.perf_counter()
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:
     """A registered model with all its options. A bare name is short for {name: ...}."""
-    from graphstill.nn import MODELS, make_model
+    from graphstill.models import MODELS, make_model
 
     options = _with_name(value, source, path, what)
     name = choose(options.pop("name", None), MODELS, source, (*path, "name"), what)
@@ -25,20 +25,28 @@ def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[st
 
 
 def task_section(value: Any, source: Source, path: Path_ = ("task",)) -> dict[str, Any]:
-    """The arguments of `datasets.load` but the root: where this machine keeps its data is no part of an experiment."""
+    """The arguments of the task's loader but the root: where a machine keeps its data is no part of an experiment."""
     from graphstill.data import datasets
 
     options = _with_name(value, source, path, "task")
-    section = section_of(datasets.load, without=("root",))
+    name = options.get("name")
+    section = section_of(datasets.loader(name) if isinstance(name, str) else datasets.load, without=("root",))
     checked = check(section, options, source, path, "task")
     defaults = {name: field.default for name, field in section.model_fields.items() if not field.is_required()}
     return {"name": checked["name"], **defaults, **checked}
 
 
+def task_kind(task: Mapping[str, Any]) -> str:
+    """What a checked task is made of: "graph" or "image"."""
+    from graphstill.data import datasets
+
+    return "graph" if datasets.loader(task["name"]) is datasets.load else "image"
+
+
 def training_section(value: Any, model: Mapping[str, Any], source: Source, path: Path_) -> dict[str, Any]:
     """What is given, on top of the model's recommended settings, on top of the general ones."""
     from graphstill.engine import Training
-    from graphstill.nn import MODELS
+    from graphstill.models import MODELS
 
     checked = check(section_of(Training), {} if value is None else value, source, path, str(path[-1]))
     return made(lambda: Training.of(MODELS[model["name"]].defaults, **checked), source, path).config()

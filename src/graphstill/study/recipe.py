@@ -8,8 +8,16 @@ from typing import Any
 
 from pydantic import Field
 
-from graphstill.errors import MethodError
-from graphstill.study.parts import made, method_section, model_section, seeds_section, task_section, training_section
+from graphstill.errors import ConfigError, MethodError
+from graphstill.study.parts import (
+    made,
+    method_section,
+    model_section,
+    seeds_section,
+    task_kind,
+    task_section,
+    training_section,
+)
 from graphstill.study.schema import Resolved, Section, check
 from graphstill.study.source import Source
 from graphstill.study.teachers import Start, Teacher, start_section, teacher_section
@@ -103,6 +111,7 @@ def check_recipe(source: Source) -> Recipe:
         baseline_training=None if plain is None else _baseline_training(given, plain, source),
         baseline_student=plain,
     )
+    _check_kind(recipe, source)
     _check_needs(recipe, source)
     _check_targets(recipe, source)
     return recipe
@@ -166,12 +175,36 @@ def _check_needs(recipe: Recipe, source: Source) -> None:
         )
 
 
+def _check_kind(recipe: Recipe, source: Source) -> None:
+    """Networks, methods and data are of graphs, or all of images."""
+    from graphstill.methods import METHODS
+    from graphstill.models import MODELS
+
+    kind = task_kind(recipe.task)
+    for name in (term["name"] for term in recipe.method):
+        if METHODS[name].needs.graph and kind != "graph":
+            raise MethodError(
+                f"method {name!r} compares nodes along the edges of a graph, but the task has images: "
+                f"{source.where(('method',))}. Choose one that compares features or outputs, such as kd or hkd."
+            )
+    teacher = None if recipe.teacher is None else recipe.teacher.model
+    models = {"student": recipe.student, "teacher": teacher, "baseline_student": recipe.baseline_student}
+    for part, model in models.items():
+        takes = kind if model is None else MODELS[model["name"]].takes
+        if model is not None and takes != kind:
+            raise ConfigError(
+                f"the {part} {model['name']!r} reads {takes}s, but the task is made of {kind}s: "
+                f"{source.where((part,))}. Choose one that fits, see `graphstill list models`."
+            )
+
+
 def _check_targets(recipe: Recipe, source: Source) -> None:
     """A network that has the training labels as an input cannot be trained on them, also not as its own baseline."""
     from graphstill.engine import Training
     from graphstill.engine.known import refuse_known_targets
     from graphstill.methods import make_method
-    from graphstill.nn import TransductiveModel, make_model
+    from graphstill.models import make_model
+    from graphstill.nn import TransductiveModel
 
     models, method, training = [make_model(**recipe.student)], make_method(recipe.method), Training(**recipe.training)
     made(lambda: refuse_known_targets(models, method, training), source, ("method",))

@@ -62,12 +62,12 @@ def run_training(
     """Train one model on labels alone in `directory`; such a directory can be the teacher of a recipe."""
     from graphstill.data import datasets
     from graphstill.engine import Training, train
-    from graphstill.nn import make_model
+    from graphstill.models import make_model
 
     with run_directory(directory, recipe.dump(), resume=resume) as path:
         return train(
             make_model(**recipe.model),
-            datasets.load(root=root, **recipe.task),
+            datasets.loader(recipe.task["name"])(root=root, **recipe.task),
             seeds=recipe.seeds,
             training=Training(**recipe.training),
             name=recipe.name,
@@ -99,12 +99,14 @@ def _comparison(recipe: Recipe, teacher: Run | None, baseline: Run | None, stude
 
 def _circumstances(arms: Arms, student: Run) -> dict[str, Any]:
     """What the graph's change, or a start, did to the figures: only where there was one."""
+    from graphstill.data import NodeTask
     from graphstill.engine import frozen_test
     from graphstill.study.transfer import transfer_metrics
 
     found, teacher, baseline = dict[str, Any](), arms.teacher, arms.baseline
-    if teacher is not None and teacher.result["data_hash"] != arms.task.hash:
-        found["teacher"] = _part(teacher) | {"frozen": frozen_test(teacher, arms.task)}
+    task = arms.task
+    if teacher is not None and isinstance(task, NodeTask) and teacher.result["data_hash"] != task.hash:
+        found["teacher"] = _part(teacher) | {"frozen": frozen_test(teacher, task)}
     if student.result.get("start") is not None:
         measured = {} if baseline is None else transfer_metrics(student, baseline)
         transfer = {key: comparison.as_dict() for key, comparison in measured.items()}

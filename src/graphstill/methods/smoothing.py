@@ -1,0 +1,51 @@
+"""Curriculum by smoothing: convolutions are blurred at first, ever less as training goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graphstill.methods.checks import positive, share
+from graphstill.methods.method import Method, Step, register
+from graphstill.methods.sampling import counts
+from graphstill.methods.views import View
+
+
+@register("smoothing")
+@dataclass(frozen=True)
+class Smoothing(Method):
+    """The outputs of an image network's convolutions pass a Gaussian filter whose width falls: a curriculum, no term.
+
+    Sinha, Garg, Larochelle: Curriculum by Smoothing, NeurIPS 2020, section 3. In epoch e, counted from 0,
+
+        σ(e) = sigma · factor^⌊e / every⌋,   L = 0
+
+    The filter stands after every 3 x 3 convolution, before batch normalisation. It has no weights, needs no teacher and
+    adds up with any method: ``KD() + Smoothing()``. A weight in front of it changes nothing.
+
+    Args:
+        sigma: width of the filter in the first epochs, in pixels.
+        factor: what it is multiplied by, in [0, 1]; 1 never anneals, 0 stops after `every` epochs.
+        every: epochs between two changes.
+
+    Shapes: none; images only. The network keeps the filter of the epoch that is selected, also at test time.
+
+    Deviations: where the kernel's centre holds all but 1e-6 of its weight, the filter is left out. The kernel is 3 x 3.
+    """
+
+    sigma: float = 1.0
+    factor: float = 0.9
+    every: int = 5
+
+    def __post_init__(self) -> None:
+        positive(self, sigma=self.sigma)
+        share(self, factor=self.factor)
+        counts(self, every=self.every)
+
+    def smoothing(self, epoch: int) -> float | None:
+        """Width of the students' filter in an epoch, in pixels."""
+        return self.sigma * self.factor ** (epoch // self.every)
+
+    def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
+        return {}
