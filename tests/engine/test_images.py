@@ -12,7 +12,7 @@ import torch
 from graphstill.data import ImageTask
 from graphstill.datasets import load_images
 from graphstill.engine import Ensemble, Run, Training, distill, train
-from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
+from graphstill.errors import ConfigError, DataError, ExportError, GraphstillError, MethodError
 from graphstill.methods import CRD, DML, HKD, KD, METHODS, Method, ReviewKD, Smoothing
 from graphstill.models import GCN, ResNet
 from tests.methods.stage import every_method, peers_of
@@ -113,6 +113,16 @@ def test_groups_of_networks_of_images() -> None:
 def test_refusals(call: object, says: str) -> None:
     with pytest.raises(GraphstillError, match=says):
         call()  # type: ignore[operator]
+
+
+def test_export_says_what_to_do_instead(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"torch\.onnx\.export"):
+        teacher().export(tmp_path / "student")
+    images = task().validation_batch()
+    assert isinstance(images.x, torch.Tensor)
+    with torch.no_grad():
+        logits = teacher().cohort(images.x, images.graph).logits
+        torch.testing.assert_close(teacher().member(1)(images.x), logits[1])
 
 
 def test_a_teacher_of_other_images_is_refused() -> None:

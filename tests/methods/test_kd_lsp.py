@@ -23,6 +23,10 @@ def test_kd_on_training_nodes_or_on_all() -> None:
         expected = 0.25 * softmax_kl(stage.t.logits[:, rows], stage.s.logits[:, rows], 4.0)
         torch.testing.assert_close(stage.terms()["soft"], expected)
     assert KD(alpha=0.25).supervision(0.5) == 0.75
+    stage = set_stage(KD(temperature=4.0, alpha=0.25), tiny_task(), [0, 1])
+    whole = set_stage(KD(temperature=4.0, alpha=None), tiny_task(), [0, 1])
+    torch.testing.assert_close(0.25 * whole.total(), stage.total())
+    assert KD(alpha=None).supervision(0.5) == 1.0
 
 
 def test_a_sum_multiplies_terms_and_supervision() -> None:

@@ -14,6 +14,7 @@ import torch
 
 from graphstill.data import NodeTask, datasets
 from graphstill.deploy.export import export
+from graphstill.deploy.source import refuse_images
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import SparseFeatures
@@ -105,6 +106,7 @@ def _of_recipe(
 ) -> tuple[str, NodeTask, list[Candidate]]:
     comparison = json.loads((path / COMPARISON).read_text(encoding="utf-8"))
     recipe = comparison["recipe"]
+    refuse_images(comparison["protocol"], f"run {path}")
     task = datasets.load(root=root, **recipe["task"])
     given = (recipe.get("teacher") or {}).get("run")
     found = []

@@ -11,7 +11,7 @@ import yaml
 
 from graphstill.data import NodeTask, datasets
 from graphstill.engine import Run
-from graphstill.errors import CheckpointError
+from graphstill.errors import CheckpointError, ExportError
 
 RESULT, COMPARISON, RECIPE, STUDENT = "result.json", "comparison.json", "recipe.yaml", "student"
 
@@ -24,6 +24,9 @@ class Source:
     comparison: dict[str, Any] | None = None
     recipe: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        refuse_images(self.run.result["protocol"], f"run {self.run.name!r}")
+
     def task(self, root: str | Path | None = None) -> NodeTask | None:
         """The data of the run, loaded again as its recipe says; None where there is no recipe.
 
@@ -33,6 +36,15 @@ class Source:
         if self.recipe is None:
             return None
         return datasets.load(root=root, **self.recipe["task"])
+
+
+def refuse_images(protocol: dict[str, Any], what: str) -> None:
+    """Raises ExportError where the data are images: what is written and measured here runs on graphs and features."""
+    if "image_size" in protocol:
+        raise ExportError(
+            f"{what} is a network of images, in graphstill.export: exported folders hold networks of graphs; "
+            "run.member() is a plain module from images to logits, for torch.onnx.export"
+        )
 
 
 def source_of(run: Run | str | Path) -> Source:

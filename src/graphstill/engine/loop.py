@@ -103,10 +103,9 @@ class Loop:
         for optimizer in [*self.optimizers, *(t.joint for t in self.terms if t.joint is not None)]:
             optimizer.factor = self.training.rate(self.epoch)
         widths = [w for t in self.terms if (w := t.method.smoothing(self.epoch)) is not None]
-        if widths:
-            for block in self.group.blocks:
-                block.cohort.smooth(max(widths))
-                block.changed()
+        for block in self.group.blocks if widths else ():
+            block.cohort.smooth(widths[0])
+            block.changed()
 
     def _step(
         self, block: Block, optimizer: MemberOptimizer, batch: Batch, step: int, logged: dict[str, Tensor] | None

@@ -61,7 +61,8 @@ def warm_start(group: Group, run: Run) -> dict[str, Any]:
     for block in group.blocks:
         for place, member in enumerate(block.members.tolist()):
             found, own = _state(run, chosen[member]), block.cohort.member_state(place)
-            weights = {name: tensor for name, tensor in own.items() if tensor.is_floating_point()}  # no known labels
+            # No known labels, and no filter of a curriculum.
+            weights = {k: v for k, v in own.items() if v.is_floating_point() and k != "smoothing"}
             names = fitting(found, weights)
             if not names:
                 raise ConfigError(

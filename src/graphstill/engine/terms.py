@@ -93,6 +93,9 @@ def build(
                 f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
                 f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
             )
+    curricula = [t.method.name for t in method.terms if t.method.smoothing(0) is not None]
+    if len(curricula) > 1:
+        raise MethodError(f"two curricula of smoothing ({', '.join(curricula)}) in one sum: keep one")
     check(method, knowledge, group.peers)
     teacher = None if knowledge is None else knowledge.view(batch, group.peers)
     spec = Spec(
@@ -109,6 +112,7 @@ def build(
         features=batch.x,
         graph=batch.graph,
         full=batch.full,
+        seen=_seen(task, batch),
         teacher_sensitivity=None if knowledge is None else knowledge.sensitivity_of_members(group.peers),
     )
     masked = len(group.blocks) > 1
@@ -137,6 +141,13 @@ def build(
             adversary = MemberAdam(named, lr, parts.adversary_weight_decay, group.runs, group.peers)
         active.append(ActiveTerm(f"{number}.{term.method.name}", term.method, term.weight, parts, joint, adversary))
     return active
+
+
+def _seen(task: Task, batch: Batch) -> Tensor | None:
+    """Which nodes or images of the task training sees; None for all, and where batches of several graphs hide it."""
+    if task.kind == "image":
+        return task.train_index
+    return batch.nodes if batch.full and len(batch.nodes) < task.num_nodes else None
 
 
 def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, at: Step) -> None:

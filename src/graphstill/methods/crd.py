@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +41,8 @@ class CRD(Method):
         P(a, b) = exp(a·b / τ) / Z,  c = K / N
         ℓ(a, bank) = −log P⁺ / (P⁺ + c) − Σ_{k=1..K} log c / (P_k + c),   L = mean_i [ ℓ(u_i, bank_v) + ℓ(v_i, bank_u) ]
 
-    P⁺ is with the node's own entry, P_k with K others drawn at random. Z is estimated once, before the first step.
-    After each step the entries of the anchors move: b ← (m b + (1 − m) u) / ‖·‖.
+    P⁺ is with the node's own entry, P_k with K others, drawn at random of those that training sees. Z is estimated
+    once, before the first step. After each step the entries of the anchors move: b ← (m b + (1 − m) u) / ‖·‖.
 
     Args:
         temperature: τ.
@@ -92,7 +93,9 @@ class CRD(Method):
         joint = Embeddings(spec.members, *widths(spec, self.layer, self.teacher_layer), self.width)
         initialise(joint, spec.seeds)
         joint.to(spec.device)
-        options = {name: Sampler(spec.seeds, f"crd {name}") for name in ("anchors", "noise")}
+        options: dict[str, Any] = {name: Sampler(spec.seeds, f"crd {name}") for name in ("anchors", "noise")}
+        options["seen"] = spec.seen
+        partners = spec.num_nodes if spec.seen is None else len(spec.seen)
         # On the CPU, so that all devices start from the same banks.
         banks = unit(Noise(spec.seeds).normal((2, spec.num_nodes, self.width))).to(spec.device)
         state = {"student": banks[:, 0].clone(), "teacher": banks[:, 1].clone()}
@@ -105,13 +108,17 @@ class CRD(Method):
             for name, anchor, bank in (("log_z_student", u, "teacher"), ("log_z_teacher", v, "student")):
                 drawn = options["anchors"].draw(0, anchor.shape[1], self.samples, spec.device)
                 negatives = take(state[bank], noise)
-                state[name] = log_normaliser(take(anchor, drawn), negatives, spec.num_nodes, self.temperature)
+                state[name] = log_normaliser(take(anchor, drawn), negatives, partners, self.temperature)
         return parts
 
     def _noise(self, parts: Parts, number: int) -> Tensor | None:
-        bank = parts.state["student"]
-        drawn: Tensor | None = parts.options["noise"].draw(number, bank.shape[1], self.negatives, bank.device)
-        return drawn
+        """Entries to draw as noise, int64 [M, K], or None for all: of nodes or images that training sees, no other."""
+        seen, bank = parts.options["seen"], parts.state["student"]
+        count = bank.shape[1] if seen is None else len(seen)
+        drawn: Tensor | None = parts.options["noise"].draw(number, count, self.negatives, bank.device)
+        if seen is None:
+            return drawn
+        return seen.expand(len(bank), -1) if drawn is None else seen[drawn]
 
     def _anchors(self, s: View, t: View | None, step: Step) -> tuple[Tensor, Tensor, Tensor]:
         """Embeddings of student and teacher [M, B, W] of this step's anchors, and their nodes in the task [M, B]."""
@@ -129,7 +136,8 @@ class CRD(Method):
         total = torch.zeros((), device=u.device)
         for name, anchor, bank in (("log_z_student", u, "teacher"), ("log_z_teacher", v, "student")):
             positive, noise = take(state[bank], ids), take(state[bank], drawn)
-            nodes = state[bank].shape[1]
+            seen = step.parts.options["seen"]
+            nodes = state[bank].shape[1] if seen is None else len(seen)
             total = total + noise_contrastive(anchor, positive, noise, state[name], nodes, self.temperature)
         return {"contrast": total}
 

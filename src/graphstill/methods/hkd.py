@@ -146,6 +146,5 @@ class HKD(Method):
     def after_step(self, s: View, t: View | None, step: Step) -> None:
         if not self._alone(s):
             t = teacher(t)
-            _, e_s, e_t = self._embeddings(s, t, step)
-            visit = self._visit(s, t, step, e_s, e_t)
+            visit = self._visit(s, t, step, *self._embeddings(s, t, step)[1:])
             Memory(**step.parts.state).move(visit, self.memory == "first", step.parts.options["momentum"])

@@ -25,7 +25,8 @@ class KD(Method):
 
     Args:
         temperature: T.
-        alpha: α in [0, 1]; 1 trains on the teacher alone.
+        alpha: α in [0, 1]; 1 trains on the teacher alone. null: the term at its full size beside the full supervised
+            loss, CE + T² KL, as the papers on images have it that add terms of their own.
         nodes: "all" nodes of the batch (the natural choice where the whole graph is given, and that of GLNN), or
             "train" nodes only, as most released code does: the largest behavioural switch on such graphs.
 
@@ -38,18 +39,20 @@ class KD(Method):
     needs = Needs(teacher=True)
 
     temperature: float = 1.0
-    alpha: float = 0.9
+    alpha: float | None = 0.9
     nodes: Nodes = "all"
 
     def __post_init__(self) -> None:
         positive(self, temperature=self.temperature)
         one_of(self, ("all", "train"), nodes=self.nodes)
-        share(self, alpha=self.alpha)
+        if self.alpha is not None:
+            share(self, alpha=self.alpha)
 
     def supervision(self, progress: float) -> float:
-        return 1.0 - self.alpha
+        return 1.0 if self.alpha is None else 1.0 - self.alpha
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         target = step.rows(teacher(t).logits, self.nodes)
         student = step.rows(s.logits, self.nodes)
-        return {"soft": self.alpha * soft_target_kl(target, student, self.temperature, step.multi_label)}
+        soft = soft_target_kl(target, student, self.temperature, step.multi_label)
+        return {"soft": soft if self.alpha is None else self.alpha * soft}

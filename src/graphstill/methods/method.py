@@ -37,7 +37,8 @@ class Needs(NamedTuple):
 class Spec:
     """What a method may build its modules from. Widths are those of the hidden layers, first to last.
 
-    `features` [N, F] and `graph` are those of the first training batch; `full` says that there is no other.
+    `features` [N, F] and `graph` are those of the first training batch; `full` says that there is no other. `seen` are
+    the task's nodes or images that training batches hold, where that is known: int64 ids, or None for all `num_nodes`.
     """
 
     runs: int
@@ -53,6 +54,7 @@ class Spec:
     features: SparseFeatures | Tensor
     graph: Adjacency
     full: bool
+    seen: Tensor | None = None
     #: [1 or M, all nodes of the task], where the method needs it: see `engine.knowledge.Knowledge`.
     teacher_sensitivity: Tensor | None = None
 

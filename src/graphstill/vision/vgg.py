@@ -27,7 +27,8 @@ class VGG(ImageModel):
     As in the benchmark of contrastive representation distillation (CRD): maxima over 2x2 after the first three blocks
     only (at 32x32 the last two both see 4x4), then the mean over the map; convolutions keep their biases. Its feature
     lists take the first block for the stem, so that the stages are the last four. Convolutions start Kaiming normal by
-    fan out, the classifier from N(0, 0.01²), biases at 0.
+    fan out, the classifier from N(0, 0.01²), biases at 0. The smoothing filter is behind every convolution; the code
+    released with curriculum by smoothing (CBS) has it behind the second of each block only.
 
     Args:
         depth: 8, 11, 13, 16 or 19: convolutions, and three for the paper's linear layers, of which one is left.
