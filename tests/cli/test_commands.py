@@ -151,6 +151,16 @@ def test_demo(graphstill: Call) -> None:
     assert "transductive" in text
 
 
+def test_the_device_is_an_option(
+    graphstill: Call, recipe: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GRAPHSTILL_DEVICE", "cpu")  # set back afterwards, whatever the command sets
+    refused = graphstill("distill", recipe, "--device", "abacus", "--dir", str(tmp_path / "run"))
+    assert refused.code == 2 and "no device 'abacus'" in refused.err
+    found = graphstill("distill", recipe, "--device", "auto", "--dir", str(tmp_path / "auto"), "--json").json
+    assert found["student"]["test"]["mean"]
+
+
 def test_doctor(graphstill: Call, tmp_path: Path) -> None:
     well = graphstill("doctor", "--json")
     assert (well.code, well.json["ok"]) == (0, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import typer
 
 from graphstill.cli.output import Interrupted, log
 from graphstill.errors import ConfigError
+from graphstill.study.place import VARIABLE as DEVICE
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Options that beat the defaults and the file.")
@@ -24,6 +26,29 @@ DryRun = Annotated[
 Root = Annotated[
     Path | None, typer.Option("--root", help="Where the data is. [default: $GRAPHSTILL_DATA]", show_default=False)
 ]
+
+
+def _to_device(name: str | None) -> str | None:
+    """For this process and those that it starts."""
+    if name is not None:
+        os.environ[DEVICE] = name
+    return name
+
+
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="cpu, cuda, cuda:1, or auto. [default: $GRAPHSTILL_DEVICE, or cpu]",
+        show_default=False,
+        callback=_to_device,
+    ),
+]
+
+
+def where(root: Path | None, device: str | None) -> list[str]:
+    """These options as they were given, for the command that goes on."""
+    return [*(["--root", str(root)] if root else []), *(["--device", device] if device else [])]
 
 
 @contextmanager

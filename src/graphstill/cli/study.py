@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from graphstill.cli.output import Debug, Json, emit, log
-from graphstill.cli.runs import DryRun, Root, resumable
+from graphstill.cli.runs import Device, DryRun, Root, resumable, where
 
 NAME = "study"
 
@@ -25,6 +25,7 @@ def command(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes side by side.")] = 1,
     root: Root = None,
+    device: Device = None,
     dry_run: DryRun = False,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
@@ -45,7 +46,7 @@ def command(
     from graphstill.study.sweep import run_grid
 
     place = directory or Path("runs") / checked.name
-    again = ["study", str(grid), *(only or []), "--jobs", str(jobs), *(["--root", str(root)] if root else [])]
+    again = ["study", str(grid), *(only or []), "--jobs", str(jobs), *where(root, device)]
     with resumable(again, checked.name, place, resume=True, flags=()) as path:
         files = run_grid(checked, path, jobs=jobs, root=root, say=log)
     emit({"grid": checked.name, "results": [str(file) for file in files]}, json, lambda: f"written: {path / 'results'}")

@@ -8,7 +8,7 @@ import typer
 
 from graphstill.cli.output import Debug, Json, emit, log
 from graphstill.cli.progress import progress
-from graphstill.cli.runs import Dir, DryRun, Overrides, Resume, Root, resumable
+from graphstill.cli.runs import Device, Dir, DryRun, Overrides, Resume, Root, resumable, where
 
 NAME = "train"
 
@@ -19,6 +19,7 @@ def command(
     overrides: Overrides = None,
     directory: Dir = None,
     root: Root = None,
+    device: Device = None,
     resume: Resume = False,
     dry_run: DryRun = False,
     json: Json = False,
@@ -36,7 +37,7 @@ def command(
     if dry_run:
         emit({"recipe": checked.resolved()}, json, checked.dump)
         return
-    again = ["train", model, task, *(overrides or ()), *(["--root", str(root)] if root else [])]
+    again = ["train", model, task, *(overrides or ()), *where(root, device)]
     with resumable(again, checked.name, directory, resume) as path, progress() as watch:
         run = run_training(checked, path, resume=resume, root=root, watch=watch)
     log(f"written: {path}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphstill.errors import ConfigError
+from graphstill.study.place import device, load_task
 from graphstill.study.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Arms:
 
     @cached_property
     def task(self) -> Task:
-        return _load(self.root, json.dumps(self.recipe.task, sort_keys=True))
+        return _load(self.root, json.dumps(self.recipe.task, sort_keys=True), str(device()))
 
     @cached_property
     def teacher(self) -> Run | None:
@@ -48,7 +49,7 @@ class Arms:
         if teacher is None:
             return None
         if teacher.run is not None:
-            return Run.load(teacher.run)
+            return Run.load(teacher.run, device())
         task, named = self.task, self.recipe.task
         if teacher.task == "full":
             task, named = task.origin or task, {**named, **dict.fromkeys(REMOVALS)}
@@ -57,15 +58,15 @@ class Arms:
     @cached_property
     def start(self) -> Run | None:
         """What the student begins with: trained on a task of its own, whose test labels stay sealed."""
-        from graphstill.data import NodeTask, datasets
+        from graphstill.data import NodeTask
         from graphstill.engine import Run
 
         start = self.recipe.start
         if start is None:
             return None
         if start.task is None:
-            return Run.load(start.run or "")
-        task = datasets.loader(start.task["name"])(root=self.root, **start.task)
+            return Run.load(start.run or "", device())
+        task = load_task(start.task, self.root)
         if start.shuffle_labels:
             if not isinstance(task, NodeTask):
                 raise ConfigError(f"start.shuffle_labels, but task {task.name!r} is made of images: leave it out")
@@ -146,12 +147,9 @@ class Arms:
 
 
 @lru_cache(maxsize=1)
-def _load(root: str | Path | None, task: str) -> Task:
+def _load(root: str | Path | None, task: str, device: str) -> Task:  # noqa: ARG001 - of another device, another task
     """The newest task is kept: the recipes of a study follow each other on the same data."""
-    from graphstill.data import datasets
-
-    options = json.loads(task)
-    return datasets.loader(options["name"])(root=root, **options)
+    return load_task(json.loads(task), root)
 
 
 def digest(*values: Any) -> str:

@@ -11,6 +11,7 @@ from graphstill.environment import environment
 from graphstill.files import atomic_write_json
 from graphstill.study.arms import Arms, Watcher, part_progress
 from graphstill.study.directory import run_directory
+from graphstill.study.place import load_task
 from graphstill.study.recipe import Recipe, TrainRecipe
 from graphstill.study.statistics import Figure, compare, paired
 
@@ -60,14 +61,13 @@ def run_training(
     watch: Watcher | None = None,
 ) -> Run:
     """Train one model on labels alone in `directory`; such a directory can be the teacher of a recipe."""
-    from graphstill.data import datasets
     from graphstill.engine import Training, train
     from graphstill.models import make_model
 
     with run_directory(directory, recipe.dump(), resume=resume) as path:
         return train(
             make_model(**recipe.model),
-            datasets.loader(recipe.task["name"])(root=root, **recipe.task),
+            load_task(recipe.task, root),
             seeds=recipe.seeds,
             training=Training(**recipe.training),
             name=recipe.name,
