@@ -98,7 +98,7 @@ class Training:
         idle = ["momentum", "nesterov", "optimizer"] if self.optimizer == "adam" else []
         idle += [] if self.lr_steps else ["lr_steps", "lr_factor"]
         values = {key: value for key, value in values.items() if key not in idle}
-        for key in ("lr", "weight_decay"):
+        for key in values.keys() & {"lr", "weight_decay", "lr_steps"}:
             if isinstance(values[key], Mapping):
                 values[key] = dict(values[key])
             elif isinstance(values[key], Sequence):
