@@ -14,7 +14,7 @@ from graphstill.datasets import load_images
 from graphstill.engine import Ensemble, Run, Training, distill, train
 from graphstill.errors import ConfigError, DataError, ExportError, GraphstillError, MethodError
 from graphstill.methods import CRD, DML, HKD, KD, METHODS, Method, ReviewKD, Smoothing
-from graphstill.models import GCN, ResNet
+from graphstill.models import GCN, MLP, ResNet
 from tests.methods.stage import every_method, peers_of
 from tests.tiny import tiny_task
 
@@ -108,7 +108,10 @@ def test_groups_of_networks_of_images() -> None:
         (lambda: train(SMALL, tiny_task(), training=SHORT), "reads images"),
         (lambda: distill(SMALL, task(), method=KD(), teacher=torch.zeros(3, 10)), "must be run on each batch"),
         (lambda: distill(SMALL, task(), method=KD(), teacher=teacher(), teacher_graph="own"), "has no graph"),
-        (lambda: distill(GCN(hidden=4), tiny_task(), method=Smoothing(), training=SHORT), "cannot be smoothed"),
+        (
+            lambda: distill(MLP(hidden=4), tiny_task(), method=Smoothing(), training=Training(epochs=1)),
+            "cannot be smoothed",
+        ),
     ],
 )
 def test_refusals(call: object, says: str) -> None:

@@ -45,6 +45,7 @@ def plan_of(cohort: Cohort) -> Plan:
             f"a cohort of {cohort.members} {cohort.spec}, in graphstill.deploy.plan_of: give one member of the zoo, "
             "cohort.select([i]); several make an ensemble"
         )
+    cohort.refuse_filter(0)
     builder = PlanBuilder(cohort.inputs)
     return builder.finish(steps_of(builder, cohort), cohort.outputs)
 

@@ -50,6 +50,7 @@ class Loop:
     ) -> None:
         self.task, self.group, self.terms, self.knowledge = task, group, active, knowledge
         self.training, self.identity, self.directory, self.progress = training, identity, directory, progress
+        self._smooth(0)
         self.selection = Selection(group, training, task.y.device)
         self.optimizers = [
             make_optimizer(
@@ -102,7 +103,10 @@ class Loop:
         """What changes from epoch to epoch, as a function of its number, so that nothing of it needs a checkpoint."""
         for optimizer in [*self.optimizers, *(t.joint for t in self.terms if t.joint is not None)]:
             optimizer.factor = self.training.rate(self.epoch)
-        widths = [w for t in self.terms if (w := t.method.smoothing(self.epoch)) is not None]
+        self._smooth(self.epoch)
+
+    def _smooth(self, epoch: int) -> None:
+        widths = [w for t in self.terms if (w := t.method.smoothing(epoch)) is not None]
         for block in self.group.blocks if widths else ():
             block.cohort.smooth(widths[0])
             block.changed()

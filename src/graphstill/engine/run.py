@@ -177,8 +177,11 @@ class Run:
         for i in range(meta["cohorts"]):
             each = members // meta["cohorts"]
             cohort = specs[i].build(meta["inputs"], meta["outputs"], [0] * each, known).to(device)
+            own = checkpoint.under(tensors, str(i))
+            if "smoothing" in own:
+                cohort.smooth(0.0)
             try:
-                cohort.load_state_dict(checkpoint.under(tensors, str(i)))
+                cohort.load_state_dict(own)
             except RuntimeError as error:
                 raise CheckpointError(f"the weights in {directory} do not fit its recipe ({error})") from error
             cohorts.append(cohort)

@@ -1,4 +1,4 @@
-"""Curriculum by smoothing: convolutions are blurred at first, ever less as training goes on."""
+"""Curriculum by smoothing: features are blurred at first, ever less as training goes on."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from graphstill.methods.views import View
 @register("smoothing")
 @dataclass(frozen=True)
 class Smoothing(Method):
-    """The outputs of an image network's convolutions pass a Gaussian filter whose width falls: a curriculum, no term.
+    """The outputs of convolutions pass a low-pass filter whose width falls: a curriculum, no term.
 
     Sinha, Garg, Larochelle: Curriculum by Smoothing, NeurIPS 2020, section 3. In epoch e, counted from 0,
 
         σ(e) = sigma · factor^⌊e / every⌋,   L = 0
 
     The filter stands after every 3 x 3 convolution, before batch normalisation. It has no weights, needs no teacher and
-    adds up with any method: ``KD() + Smoothing()``. A weight in front of it changes nothing.
+    adds up with any method: ``KD() + Smoothing()``. A weight in front of it changes nothing. On graphs, our extension,
+    hidden features of GCN, GraphSAGE, GAT and GIN are mixed with their neighbours' before each activation:
+    H ← e^(−σ²/2) H + (1 − e^(−σ²/2)) · mean of H over a node and its sources.
 
     Args:
-        sigma: width of the filter in the first epochs, in pixels.
+        sigma: width of the filter in the first epochs, in pixels or hops.
         factor: what it is multiplied by, in [0, 1]; 1 never anneals, 0 stops after `every` epochs.
         every: epochs between two changes.
 
-    Shapes: none; images only. The network keeps the filter of the epoch that is selected, also at test time.
+    Shapes: none. The network keeps the filter of the epoch that is selected, also at test time.
 
     Deviations: where the kernel's centre holds all but 1e-6 of its weight, the filter is left out. The kernel is 3 x 3.
     """
@@ -44,7 +46,7 @@ class Smoothing(Method):
         counts(self, every=self.every)
 
     def smoothing(self, epoch: int) -> float | None:
-        """Width of the students' filter in an epoch, in pixels."""
+        """Width of the students' filter in an epoch, in pixels or hops."""
         return self.sigma * self.factor ** (epoch // self.every)
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:

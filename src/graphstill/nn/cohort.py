@@ -93,14 +93,14 @@ class Cohort(nn.Module, ABC):
         """Member ``i`` in standard PyG layers, ``forward(x, edge_index)``: same weights, same outputs."""
 
     def smooth(self, width: float) -> None:
-        """Set the width of the low-pass filter on the hidden features, in pixels.
+        """Set the width of the low-pass filter on the hidden features, in pixels or hops.
 
         Raises:
-            ConfigError: the network has no such filter; those of images have.
+            ConfigError: the network has no such filter.
         """
         raise ConfigError(
             f"the features of {self.spec} cannot be smoothed (width {width:g} was asked for): "
-            "leave the method 'smoothing' out, or train a network of images"
+            "leave the method 'smoothing' out, or train a network of images, a GCN, GraphSAGE, GAT or GIN"
         )
 
     def extra_repr(self) -> str:

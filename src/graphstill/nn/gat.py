@@ -71,6 +71,7 @@ class GAT(Model):
 class GATCohort(StackedCohort):
     """Members of :class:`GAT`."""
 
+    smooths: ClassVar[bool] = True
     spec: GAT
 
     def __init__(self, spec: GAT, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
@@ -86,9 +87,11 @@ class GATCohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         spec = self.spec
         view = plain_view(graph.with_self_loops(), noise, self._rate(spec.drop_edge))
-        steps = [partial(conv, view=view, attention_p=self._rate(spec.attention_dropout)) for conv in self.convs]
+        dropout = self._rate(spec.attention_dropout)
+        steps = self.smoothed([partial(conv, view=view, attention_p=dropout) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:
+        self.refuse_filter(self._index(i))
         convs = [gat_conv(conv, self._index(i), self.spec.attention_dropout) for conv in self.convs]
         return PyGStack(convs, ACTIVATIONS[self.spec.activation], self.spec.dropout)

@@ -68,6 +68,7 @@ class GCN(Model):
 class GCNCohort(StackedCohort):
     """Members of :class:`GCN`."""
 
+    smooths: ClassVar[bool] = True
     spec: GCN
 
     def __init__(self, spec: GCN, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
@@ -78,9 +79,10 @@ class GCNCohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         spec, graph = self.spec, graph.with_self_loops() if self.spec.self_loops else graph
         view = gcn_view(graph, first_parameter(self).dtype, noise, self._rate(spec.drop_edge))
-        steps = [partial(conv, view=view) for conv in self.convs]
+        steps = self.smoothed([partial(conv, view=view) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:
+        self.refuse_filter(self._index(i))
         convs = [gcn_conv(conv, self._index(i), self.spec.self_loops) for conv in self.convs]
         return PyGStack(convs, ACTIVATIONS[self.spec.activation], self.spec.dropout)

@@ -56,6 +56,7 @@ class GIN(Model):
 class GINCohort(StackedCohort):
     """Members of :class:`GIN`."""
 
+    smooths: ClassVar[bool] = True
     spec: GIN
 
     def __init__(self, spec: GIN, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
@@ -73,8 +74,9 @@ class GINCohort(StackedCohort):
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         view = plain_view(graph)
-        steps = [partial(conv, view=view) for conv in self.convs]
+        steps = self.smoothed([partial(conv, view=view) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, torch.relu, noise, self._rate(self.spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:
+        self.refuse_filter(self._index(i))
         return PyGStack([gin_conv(conv, self._index(i)) for conv in self.convs], torch.relu, self.spec.dropout)

@@ -60,6 +60,7 @@ class GraphSAGE(Model):
 class GraphSAGECohort(StackedCohort):
     """Members of :class:`GraphSAGE`."""
 
+    smooths: ClassVar[bool] = True
     spec: GraphSAGE
 
     def __init__(self, spec: GraphSAGE, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
@@ -70,9 +71,10 @@ class GraphSAGECohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         spec = self.spec
         view = mean_view(graph, first_parameter(self).dtype, noise, self._rate(spec.drop_edge))
-        steps = [partial(conv, view=view) for conv in self.convs]
+        steps = self.smoothed([partial(conv, view=view) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:
+        self.refuse_filter(self._index(i))
         convs = [sage_conv(conv, self._index(i)) for conv in self.convs]
         return PyGStack(convs, ACTIVATIONS[self.spec.activation], self.spec.dropout)

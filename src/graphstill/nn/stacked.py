@@ -13,9 +13,10 @@ from torch import Tensor
 from graphstill.errors import ConfigError, DataError
 from graphstill.nn.cohort import Cohort, check_state, first_parameter, snapshot
 from graphstill.nn.execution import EXECUTIONS, looped, loops
+from graphstill.nn.layers import Features, Step
 from graphstill.nn.member import Member
 from graphstill.nn.output import Output
-from graphstill.ops import Adjacency, Noise, SparseFeatures
+from graphstill.ops import Adjacency, Noise, SparseFeatures, spmm
 
 if TYPE_CHECKING:
     from graphstill.nn.model import Model
@@ -30,6 +31,9 @@ class StackedCohort(Cohort):
     """
 
     stacked: ClassVar[bool] = True
+    #: Whether `network` passes its layers through `smoothed`.
+    smooths: ClassVar[bool] = False
+    smoothing: Tensor
 
     def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__(spec, inputs, outputs, seeds)
@@ -73,6 +77,34 @@ class StackedCohort(Cohort):
             return looped(self, x, graph, noise)
         return self.network(x, graph, noise)
 
+    def smooth(self, width: float) -> None:
+        """Set the width σ of the low-pass filter on the hidden features, in hops; see :meth:`smoothed`."""
+        if not self.smooths:
+            super().smooth(width)
+        if "smoothing" not in self._buffers:
+            self.register_buffer("smoothing", first_parameter(self).new_zeros(self.members))
+        self.smoothing.fill_(width)
+
+    def smoothed(self, steps: Sequence[Step], graph: Adjacency) -> Sequence[Step]:
+        """The layers, all but the last followed by the low-pass filter, where one is on.
+
+        H ← (1 − α) H + α · mean over a node and its sources, α = 1 − exp(−σ² / 2): what heat does in the time σ² / 2,
+        in one hop. It leaves a constant as it is.
+        """
+        if "smoothing" not in self._buffers or not blurs_features(self.smoothing):
+            return steps
+        share = -torch.expm1(-self.smoothing.square() / 2)[:, None, None]
+        around = graph.with_self_loops()
+
+        def then_filtered(step: Step) -> Step:
+            def run(x: Features, *, noise: Noise | None, p: float) -> Tensor:
+                h = step(x, noise=noise, p=p)
+                return torch.lerp(h, spmm(around, around.mean_weights(h.dtype), h), share.to(h.dtype))
+
+            return run
+
+        return [*(then_filtered(step) for step in steps[:-1]), steps[-1]]
+
     def member(self, i: int) -> Member:
         return Member(self.select([i]))
 
@@ -99,6 +131,8 @@ class StackedCohort(Cohort):
             )
         with torch.device("meta"):
             copy = self._empty([self.seeds[i] for i in chosen])
+            if "smoothing" in self._buffers:
+                copy.smooth(0.0)
         copy.load_state_dict(
             {name: snapshot(tensor[chosen]) for name, tensor in self.state_dict().items()}, assign=True
         )
@@ -112,6 +146,15 @@ class StackedCohort(Cohort):
     def _empty(self, seeds: Sequence[int]) -> Cohort:
         """A cohort like this one with other members, its weights not set."""
         return self.spec.allocate(self.inputs, self.outputs, seeds)
+
+    def refuse_filter(self, i: int) -> None:
+        """Raises ConfigError where member ``i``'s filter is still on: no standard layer has one."""
+        if "smoothing" in self._buffers and blurs_features(self.smoothing[i : i + 1]):
+            raise ConfigError(
+                f"member {i} of {self.spec} was selected while its features were smoothed (width "
+                f"{float(self.smoothing[i]):.3g}), which no standard layer does: let the curriculum end earlier, or "
+                "set training.select_after"
+            )
 
     def _check(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None, weight: Tensor) -> None:
         shape, members = tuple(x.shape), len(weight)
@@ -128,3 +171,8 @@ class StackedCohort(Cohort):
             raise ConfigError(
                 f"noise for {noise.members} members given to {members} of {self.spec}: make it from the cohort's seeds"
             )
+
+
+def blurs_features(width: Tensor) -> bool:
+    """Whether the filter is on for any member: a share of the neighbours of a millionth is none."""
+    return bool((width.square() / 2 > 1e-6).any())
