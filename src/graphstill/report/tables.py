@@ -174,6 +174,8 @@ def network_text(part: dict[str, Any]) -> str:
     """Name, width, and parameters."""
     model = part["models"][0]
     width = f"-{model['hidden']}" if "hidden" in model else ""
+    if "depth" in model:  # image networks: resnet-8x0.5 has half the channels
+        width = f"-{model['depth']}" + (f"x{model['width']:g}" if model.get("width", 1) != 1 else "")
     return f"{model['name']}{width} ({part['parameters']:,})"
 
 
