@@ -13,7 +13,7 @@ STUDIES := $(wildcard benchmarks/results/studies/*)
 HEADLINES := kd-small-cora kd-cora graphakd-cora gsp-cora lsp-cora glnn-cora oad-cora oad-citeseer oad-pubmed oad-released-cora \
 	alignahead-plus-cora alignahead-plus-citeseer
 
-.PHONY: demo test docs results tables clean
+.PHONY: demo test docs results tables bench-speed clean
 
 demo: $(VENV)/installed
 	$(BIN)/graphstill demo
@@ -37,6 +37,11 @@ tables: $(VENV)/installed
 		--update docs/results.md >/dev/null || exit 1; done
 	$(BIN)/graphstill report benchmarks/results/studies --pages docs/methods
 	$(BIN)/graphstill report benchmarks/results --only "$(HEADLINES)" --update README.md
+
+# What docs/performance.md shows, measured again: a quarter of an hour on one idle core. Needs the data, as above.
+bench-speed: $(VENV)/installed
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.speed --update
 
 benchmarks/results/%.json: recipes/%.yaml | $(VENV)/installed
 	$(BIN)/graphstill distill $< --dir runs/results/$* --resume

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from graphstill.losses.pairs import of_members, root, squared_distances, sum_over_rows, unit
+from graphstill.losses.pairs import root, squared_distances, unit
 from graphstill.ops import Adjacency, edge_dot, edge_squared_distance
 
 PairKernel = Literal["cosine", "poly", "l2", "rbf", "exponential", "sigmoid"]
 PAIR_KERNELS: tuple[str, ...] = get_args(PairKernel)
 PairScale = float | Literal["data"]
+#: Kernels of inner products; the others are of squared distances.
+PRODUCTS = ("cosine", "poly", "sigmoid")
+#: Pairs that are looked at at a time: half a megabyte in float32, of which a few arrays stay in the second cache.
+BLOCK = 2**17
 
 
 def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tensor:
@@ -39,15 +43,13 @@ def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tens
 
 
 def of_pairs(kernel: PairKernel, a: Tensor, b: Tensor) -> Tensor:
-    """The kernel of features from `for_kernel`, [M, n, D] and [M, m, D] -> [M, n, m]."""
-    if kernel in ("cosine", "poly", "sigmoid"):
-        return _of_products(kernel, a @ b.transpose(1, 2))
-    return _of_distances(kernel, squared_distances(a, b))
+    """The kernel of features from `for_kernel`, [.., n, D] and [.., m, D] -> [.., n, m]."""
+    return _with_slope(kernel, a, b)[0]
 
 
 def of_edges(kernel: PairKernel, graph: Adjacency, x: Tensor) -> Tensor:
     """The kernel of features from `for_kernel` at the edges, [M, N, D] -> [M, E]."""
-    if kernel in ("cosine", "poly", "sigmoid"):
+    if kernel in PRODUCTS:
         return _of_products(kernel, edge_dot(graph, x))
     return _of_distances(kernel, edge_squared_distance(graph, x))
 
@@ -68,17 +70,102 @@ def _of_distances(kernel: PairKernel, squared: Tensor) -> Tensor:
 def pair_distance(kernel: PairKernel, target: Tensor, student: Tensor, rows: Tensor | None = None) -> Tensor:
     """Σ_ij (K^t_ij − K^s_ij)² over all columns j and the given rows i (all where None), in blocks of rows; -> [M].
 
-    Shapes: features from `for_kernel`, [M or 1, N, D_t] and [M, N, D_s]; rows int64 [M, R]. Time O(R N D).
+    Shapes: features from `for_kernel`, [M or 1, N, D_t] and [M, N, D_s]; rows int64 [M, R]. Time O(R N D). The target
+    is held constant.
     """
-    members, nodes = student.shape[:2]
+    target = target.detach()
     target_rows, student_rows = (target, student) if rows is None else (take(target, rows), take(student, rows))
+    out: Tensor = _PairDistance.apply(kernel, target_rows, target, student_rows, student)
+    return out
 
-    def term(some: slice, block: slice) -> Tensor:
-        t = of_pairs(kernel, of_members(target_rows, some)[:, block], of_members(target, some))
-        s = of_pairs(kernel, student_rows[some, block], student[some])
-        return (t - s).square().sum((1, 2))
 
-    return sum_over_rows(term, members, student_rows.shape[1], nodes)
+class _PairDistance(torch.autograd.Function):
+    """The gradient is made along with the sum: a block of pairs is looked at once, while it is in the caches."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, kernel: PairKernel, target_rows: Tensor, target: Tensor, student_rows: Tensor, student: Tensor
+    ) -> Tensor:
+        total, step = student.new_zeros(len(student)), max(1, BLOCK // max(1, student.shape[1]))
+        wanted = any(ctx.needs_input_grad)
+        grad_rows, grad = (torch.zeros_like(x) for x in (student_rows, student))
+        for m, (own_rows, own) in enumerate(zip(student_rows, student, strict=True)):
+            t_rows, t = target_rows[m % len(target_rows)], target[m % len(target)]
+            if kernel == "rbf":
+                total[m], grad_rows[m], grad[m] = _rbf(t_rows, t, own_rows, own, step)
+                continue
+            for block in (slice(i, i + step) for i in range(0, len(own_rows), step)):
+                s, slope = _with_slope(kernel, own_rows[block], own)
+                difference = s - of_pairs(kernel, t_rows[block], t)
+                total[m] += difference.square().sum()
+                if not wanted:
+                    continue
+                pull = difference.mul_(slope).mul_(2)
+                if kernel in PRODUCTS:
+                    grad_rows[m, block] = pull @ own
+                    grad[m].addmm_(pull.t(), own_rows[block])
+                else:
+                    # Of |a|² + |b|² − 2 a·b.
+                    grad_rows[m, block] = 2 * (pull.sum(1, keepdim=True) * own_rows[block] - pull @ own)
+                    grad[m].addmm_(pull.t(), own_rows[block], alpha=-2).addcmul_(pull.sum(0)[:, None], own, value=2)
+        ctx.save_for_backward(grad_rows, grad)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        grad_rows, grad = ctx.saved_tensors
+        factor = grads[0][:, None, None]
+        return None, None, None, factor * grad_rows, factor * grad
+
+
+def _rbf(t_rows: Tensor, t: Tensor, s_rows: Tensor, s: Tensor, step: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Σ (exp(−d_t²/2) − exp(−d_s²/2))², and its gradients by `s_rows` and `s`, in a third of the passes over pairs.
+
+    Lengths ride along in the products, as two more columns, and so do the sums over rows and columns of pairs. There is
+    no division by a distance, so that pairs which nearly coincide need no care.
+    """
+    total, one = s.new_zeros(()), s.new_ones(len(s), 1)
+    left_t, right_t, left_s, right_s = _sides(t_rows)[0], _sides(t)[1], _sides(s_rows)[0], _sides(s)[1]
+    grad_rows, own, back = torch.empty_like(s_rows), torch.cat([s, one], 1), s.new_zeros(len(s), s.shape[1] + 1)
+    for block in (slice(i, i + step) for i in range(0, len(s_rows), step)):
+        value = (left_s[block] @ right_s.t()).clamp_(max=0).exp_()
+        pull = (left_t[block] @ right_t.t()).clamp_(max=0).exp_().sub_(value)
+        flat = pull.view(-1)
+        total += flat.dot(flat)
+        # 2 (k_s − k_t) times the slope −k_s / 2 of the student's kernel.
+        pull.mul_(value)
+        rows, weighted = s_rows[block], pull @ own
+        grad_rows[block] = 2 * (weighted[:, -1:] * rows - weighted[:, :-1])
+        back.addmm_(pull.t(), torch.cat([rows, one[: len(rows)]], 1))
+    return total, grad_rows, 2 * (back[:, -1:] * s - back[:, :-1])
+
+
+def _sides(x: Tensor) -> tuple[Tensor, Tensor]:
+    """What is to stand left and right of a product for its numbers to be −|x − y|²/2."""
+    one, half = torch.ones_like(x[:, :1]), x.square().sum(1, keepdim=True) / -2
+    return torch.cat([one, x, half], 1), torch.cat([half, x, one], 1)
+
+
+def _with_slope(kernel: PairKernel, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """The kernel of `of_pairs`, and its derivative by the product or the squared distance of two rows."""
+    if kernel in PRODUCTS:
+        products = a @ b.mT
+        if kernel == "sigmoid":
+            value = products.tanh()
+            return value, 1 - value.square()
+        return (products.square(), 2 * products) if kernel == "poly" else (products, torch.ones_like(products))
+    squared = squared_distances(a, b)
+    apart = squared > 0
+    if kernel == "rbf":
+        value = (squared / -2).exp_()
+        return value, value * apart * -0.5
+    distances = squared.sqrt_()
+    # 0 where two rows coincide, as in `root`.
+    inverse = torch.where(apart, distances, torch.inf).reciprocal_().mul_(0.5)
+    if kernel == "l2":
+        return distances, inverse
+    value = distances.neg_().exp_()
+    return value, inverse.mul_(value).neg_()
 
 
 def gram_distance(target: Tensor, student: Tensor) -> Tensor:

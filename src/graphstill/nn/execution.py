@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from graphstill.nn.cohort import first_parameter
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
@@ -20,14 +21,19 @@ EXECUTIONS = ("auto", "stacked", "looped")
 # their larger blocks go back to the system after every step. Four members, one thread, training step, stacked / looped:
 # 1.0 or less for every model below; GAT of 5,000 nodes x 512: 1.33; GAT, GCN, MLP of 60,000 x 64: 1.24, 1.22, 1.09.
 LOOP_FROM = 2_500_000
+# The same for all members together. GCN, stacked / looped: PubMed, ten members of 64 (12.6 million): 1.28; ten of 16
+# (3.2 million): 0.94; Cora, forty of 64 (6.9 million): 0.84, eight of 256 (5.5 million): 0.92.
+LOOP_FROM_TOGETHER = 10_000_000
 
 
 def loops(cohort: StackedCohort, graph: Adjacency) -> bool:
     """Whether this pass goes member by member."""
     if cohort.execution != "auto":
         return cohort.execution == "looped"
-    on_cpu = graph.device.type == "cpu"
-    return on_cpu and graph.num_nodes * cohort.widest >= LOOP_FROM
+    if graph.device.type != "cpu":
+        return False
+    numbers = graph.num_nodes * cohort.widest
+    return numbers >= LOOP_FROM or numbers * len(first_parameter(cohort)) >= LOOP_FROM_TOGETHER
 
 
 def looped(cohort: StackedCohort, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:

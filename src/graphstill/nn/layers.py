@@ -14,6 +14,7 @@ from graphstill.nn.activations import Activation
 from graphstill.nn.init import fan_in_, fill_
 from graphstill.nn.output import Hidden
 from graphstill.ops import Noise, SparseFeatures
+from graphstill.ops.dense import member_product, narrow
 
 Features = SparseFeatures | Tensor
 
@@ -67,7 +68,7 @@ def multiply(x: Features, weight: Tensor, noise: Noise | None = None, p: float =
         return x.matmul(weight, noise, p)
     x = drop(x, noise, p)
     if x.dim() == 3:
-        return torch.bmm(x, weight)
+        return member_product(x, weight)
     members, inputs, outputs = weight.shape
     if members > 1 and outputs < SIDE_BY_SIDE_BELOW:
         wide = x @ weight.transpose(0, 1).reshape(inputs, members * outputs)
@@ -94,7 +95,10 @@ class Linear(MemberModule):
 
     def forward(self, x: Features, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         if isinstance(x, Tensor) and x.dim() == 3:
-            return torch.baddbmm(self.bias.unsqueeze(1), drop(x, noise, p), self.weight)
+            x = drop(x, noise, p)
+            if narrow(x, self.weight):
+                return member_product(x, self.weight) + self.bias.unsqueeze(1)
+            return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
         return multiply(x, self.weight, noise, p) + self.bias.unsqueeze(1)
 
 

@@ -35,13 +35,6 @@ def multiply(sparse: Tensor, dense: Tensor, out: Tensor, scale: float = 1.0) -> 
     return torch.addmm(out, sparse, dense, beta=0, alpha=scale, out=out)
 
 
-def subtract(sparse: Tensor, dense: Tensor, out: Tensor) -> Tensor:
-    """out -= sparse @ dense, in place."""
-    if sparse.values().numel() == 0 or out.numel() == 0:
-        return out
-    return torch.addmm(out, sparse, dense, alpha=-1, out=out)
-
-
 def pointers(rows: Tensor, num_rows: int) -> Tensor:
     """Row pointers, int32 [num_rows + 1], of row numbers in any order."""
     ptr = torch.zeros(num_rows + 1, dtype=torch.int32, device=rows.device)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graphstill.errors import DataError
 from graphstill.ops import _csr
+from graphstill.ops._pattern import Pattern
 
 
 class Adjacency:
@@ -33,12 +34,11 @@ class Adjacency:
         self.num_nodes = ptr.numel() - 1
         self.num_edges = source.numel()
         self._weights: dict[tuple[str, torch.dtype], Tensor] = {}
-        self._matrices: dict[tuple[tuple[str, torch.dtype], bool], Tensor] = {}
+        self._by_source: dict[tuple[str, torch.dtype], Tensor] = {}
         self._parts: tuple[Adjacency, ...] = ()
         self._looped: Adjacency | None = None
         self._is_looped = False
         self._repeated: dict[int, Adjacency] = {}
-        self._incidence: dict[tuple[torch.dtype, bool], Tensor] = {}
 
     @classmethod
     def from_edge_index(cls, edge_index: Tensor, num_nodes: int) -> Adjacency:
@@ -121,14 +121,26 @@ class Adjacency:
                 self._repeated[count] = Adjacency.from_edge_index(edges, self.num_nodes * count)
         return self._repeated[count]
 
-    def incidence(self, dtype: torch.dtype, by_source: bool = False) -> Tensor:
-        """Sparse [N, E] of ones, cached: times values [E, K] it sums over the edges into (out of) each node."""
-        if (dtype, by_source) not in self._incidence:
-            columns = self.t_order.int() if by_source else torch.arange(self.num_edges, device=self.device).int()
-            shape = (self.num_nodes, self.num_edges)
-            ptr = self.t_ptr if by_source else self.ptr
-            self._incidence[dtype, by_source] = _csr.matrix(ptr, columns, self.ones(dtype), shape)
-        return self._incidence[dtype, by_source]
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Where the edges are in the matrix [N, N]."""
+        return Pattern(self.ptr, self.source, (self.num_nodes, self.num_nodes))
+
+    @cached_property
+    def into(self) -> Pattern:
+        """Where ones are in [N, E], so that the product with values [E, K] sums over the edges into each node."""
+        edges = torch.arange(self.num_edges, dtype=torch.int32, device=self.device)
+        return Pattern(self.ptr, edges, (self.num_nodes, self.num_edges))
+
+    @cached_property
+    def out_of(self) -> Pattern:
+        """The same for the edges out of each node."""
+        return Pattern(self.t_ptr, self.t_order.int(), (self.num_nodes, self.num_edges))
+
+    def sum_into(self, values: Tensor, by_source: bool = False) -> Tensor:
+        """Sums over the edges into (out of) each node, without autograd: [M, E, K] -> [M, N, K]."""
+        pattern = self.out_of if by_source else self.into
+        return pattern.product(self.ones(values.dtype), values, constant=True)
 
     @cached_property
     def loops(self) -> Tensor:
@@ -219,26 +231,33 @@ class Adjacency:
             self._weights[name, dtype] = values
         return self._weights[name, dtype]
 
+    def product(self, values: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
+        """scale times the sum of values[.., e] * x[m, source_e] over the edges into each node, without autograd.
+
+        Shapes: values [E] or [M or 1, E] in CSR order, x [M or 1, N, D] -> [M, N, D]. Weights that this adjacency
+        handed out are fastest.
+        """
+        return self.pattern.product(values, x, scale, self._name(values) is not None)
+
+    def transposed_product(self, values: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
+        """The same along the reversed edges: x at the targets, summed for each source."""
+        return self.transposed.pattern.product(self.by_source(values), x, scale, self._name(values) is not None)
+
+    def by_source(self, values: Tensor) -> Tensor:
+        """Values [.., E] in the order of the transpose; kept for weights that this adjacency handed out."""
+        name = self._name(values)
+        if name is None:
+            return values.index_select(-1, self.t_order)
+        if name not in self._by_source:
+            self._by_source[name] = values.index_select(0, self.t_order)
+        return self._by_source[name]
+
+    def _name(self, values: Tensor) -> tuple[str, torch.dtype] | None:
+        return next((name for name, known in self._weights.items() if known is values), None)
+
     def matrix(self, values: Tensor) -> Tensor:
-        """The sparse [N, N] matrix with these values [E]; kept for weights that this adjacency handed out."""
-        return self._kept(values, False)
-
-    def transposed_matrix(self, values: Tensor) -> Tensor:
-        """The transpose of `matrix(values)`, in CSR; kept likewise."""
-        return self._kept(values, True)
-
-    def _kept(self, values: Tensor, transposed: bool) -> Tensor:
-        key = next((key for key, known in self._weights.items() if known is values), None)
-        if key is None:
-            return self._build(values, transposed)
-        if (key, transposed) not in self._matrices:
-            self._matrices[key, transposed] = self._build(values, transposed)
-        return self._matrices[key, transposed]
-
-    def _build(self, values: Tensor, transposed: bool) -> Tensor:
-        if transposed:
-            return self.transposed._build(values.index_select(0, self.t_order), False)
-        return _csr.matrix(self.ptr, self.source, values, (self.num_nodes, self.num_nodes))
+        """The sparse [N, N] tensor with these values [E], which shares their memory."""
+        return self.pattern.matrix(values)
 
     def to(self, device: torch.device | str) -> Adjacency:
         """This adjacency on a device; itself where it is there already."""

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.heads import heads
 from graphstill.ops.noise import Noise, quantised
@@ -93,7 +92,6 @@ class _Attend(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         value, scores, alphas = ctx.saved_tensors
         graph, kept, scale, grad = ctx.graph, ctx.kept, ctx.scale, grads[0].contiguous()
-        sum_target, sum_source = graph.incidence(value.dtype), graph.incidence(value.dtype, by_source=True)
         grad_value = torch.empty_like(value)
         grad_source = value.new_empty(value.shape[:-1])
         grad_target = torch.empty_like(grad_source)
@@ -106,11 +104,11 @@ class _Attend(torch.autograd.Function):
                 slopes.mul_(kept[m]).mul_(scale)
             run.distribute(weights, grad[m], grad_value[m], scale)
             slopes.mul_(alpha)
-            total = _csr.multiply(sum_target, slopes, torch.empty_like(grad_target[m]))
+            total = graph.sum_into(slopes[None])[0]
             slopes.addcmul_(alpha, _at(total, graph.target), value=-1)
             slopes = torch.ops.aten.leaky_relu_backward(slopes, scores[m], ctx.slope, False)
-            _csr.multiply(sum_target, slopes, grad_target[m])
-            _csr.multiply(sum_source, slopes, grad_source[m])
+            grad_target[m] = graph.sum_into(slopes[None])[0]
+            grad_source[m] = graph.sum_into(slopes[None], by_source=True)[0]
         return None, grad_source, grad_target, grad_value, None, None, None
 
 
@@ -124,7 +122,7 @@ def _softmax(graph: Adjacency, source: Tensor, target: Tensor, scores: Tensor, s
         torch.exp(activated.sub_(high), out=out)
     else:
         torch.exp(shifted(graph, activated.t().contiguous()).t(), out=out)
-    total = _csr.multiply(graph.incidence(scores.dtype), out, torch.empty_like(source))
+    total = graph.sum_into(out[None])[0]
     out.mul_(_at(total.reciprocal_(), graph.target))
 
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.segments import sum_by_source, sum_by_target
 from graphstill.ops.spmm import sampled_product
@@ -93,13 +92,9 @@ class _Dot(torch.autograd.Function):
         graph, grad = ctx.graph, grads[0].contiguous()
         grad_a = grad_b = None
         if ctx.needs_input_grad[1]:
-            grad_a = torch.empty_like(a)
-            for m in range(len(a)):
-                _csr.multiply(graph.matrix(grad[m]), b[m], grad_a[m])
+            grad_a = graph.product(grad, b)
         if ctx.needs_input_grad[2]:
-            grad_b = torch.empty_like(b)
-            for m in range(len(b)):
-                _csr.multiply(graph.transposed_matrix(grad[m]), a[m], grad_b[m])
+            grad_b = graph.transposed_product(grad, a)
         return None, grad_a, grad_b
 
 
@@ -123,12 +118,10 @@ class _SquaredDistance(torch.autograd.Function):
         x, distance = ctx.saved_tensors
         graph = ctx.graph
         slopes = grads[0] * (distance > 0)
-        by_source = slopes.index_select(1, graph.t_order)
         total = sum_by_target(graph, slopes).add_(sum_by_source(graph, slopes))
         out = x * total[:, :, None]
-        for m in range(len(x)):
-            _csr.subtract(graph.matrix(slopes[m]), x[m], out[m])
-            _csr.subtract(graph.transposed.matrix(by_source[m]), x[m], out[m])
+        out -= graph.product(slopes, x)
+        out -= graph.transposed_product(slopes, x)
         return None, out.mul_(2)
 
 

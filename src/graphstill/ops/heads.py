@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.spmm import sampled_product
 
@@ -27,12 +26,12 @@ class Together:
     def aggregate(self, weights: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
         """out[i, k] = scale * sum over edges into i of weights[e, k] * value[source_e, k]."""
         values = weights.reshape(-1).index_select(0, self.graph.order)
-        _csr.multiply(self.graph.matrix(values), value.flatten(0, 1), out.flatten(0, 1), scale)
+        out.copy_(self.graph.product(values, value.flatten(0, 1)[None], scale)[0].view_as(out))
 
     def distribute(self, weights: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
         """The same along the reversed edges, to the sources from value[target_e, k]."""
         values = weights.reshape(-1).index_select(0, self.graph.order_by_source)
-        _csr.multiply(self.graph.transposed.matrix(values), value.flatten(0, 1), out.flatten(0, 1), scale)
+        out.copy_(self.graph.transposed.product(values, value.flatten(0, 1)[None], scale)[0].view_as(out))
 
     def products(self, rows: Tensor, columns: Tensor) -> Tensor:
         """<rows[target_e, k], columns[source_e, k]>: [E, K]."""
@@ -49,12 +48,12 @@ class OneByOne:
 
     def aggregate(self, weights: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
         for k, values in enumerate(weights.t().contiguous()):
-            _csr.multiply(self.graph.matrix(values), value[:, k], out[:, k], scale)
+            out[:, k] = self.graph.product(values, value[None, :, k], scale)[0]
 
     def distribute(self, weights: Tensor, value: Tensor, out: Tensor, scale: float) -> None:
         by_source = weights.t().contiguous().index_select(1, self.graph.t_order)
         for k, values in enumerate(by_source):
-            _csr.multiply(self.graph.transposed.matrix(values), value[:, k], out[:, k], scale)
+            out[:, k] = self.graph.transposed.product(values, value[None, :, k], scale)[0]
 
     def products(self, rows: Tensor, columns: Tensor) -> Tensor:
         out = rows.new_zeros(rows.shape[1], self.graph.num_edges)

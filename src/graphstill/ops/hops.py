@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 
 
@@ -52,9 +51,9 @@ class _Mix(torch.autograd.Function):
         ctx.graph, ctx.values = graph, values
         x = x.contiguous()
         ctx.save_for_backward(x, weights)
-        out, matrix = torch.empty_like(x), graph.matrix(values)
+        out = torch.empty_like(x)
         for mixed, own, weight in zip(out, x, weights.unsqueeze(-1), strict=True):
-            for k, hop in enumerate(_hops(matrix, own, len(weight))):
+            for k, hop in enumerate(_hops(graph, values, own, len(weight))):
                 mixed.addcmul_(hop, weight[k]) if k else torch.mul(hop, weight[k], out=mixed)
         return out
 
@@ -62,23 +61,21 @@ class _Mix(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> Any:
         x, weights = ctx.saved_tensors
         grad_x, grad_weights = torch.empty_like(x), torch.empty_like(weights)
-        matrix, transposed = ctx.graph.matrix(ctx.values), ctx.graph.transposed_matrix(ctx.values)
-        buffers = torch.empty_like(x[0]), torch.empty_like(x[0])
+        graph, values = ctx.graph, ctx.values
         for member, (grad, weight) in enumerate(zip(grads[0].contiguous(), weights.unsqueeze(-1), strict=True)):
-            for k, hop in enumerate(_hops(matrix, x[member], len(weight))):
+            for k, hop in enumerate(_hops(graph, values, x[member], len(weight))):
                 torch.linalg.vecdot(grad, hop, out=grad_weights[member, k])
             # Horner's rule: A'(A'(w_K g) + w_{K-1} g) + ... + w_0 g, where A' is the transpose.
             back = grad * weight[-1]
             for k in reversed(range(len(weight) - 1)):
-                back = _csr.multiply(transposed, back, buffers[k % 2]).addcmul_(grad, weight[k])
+                back = graph.transposed_product(values, back[None])[0].addcmul_(grad, weight[k])
             grad_x[member] = back
         return None, None, grad_x, grad_weights
 
 
-def _hops(matrix: Tensor, x: Tensor, count: int) -> Iterator[Tensor]:
-    """x, A x, A A x, ...; each is valid until the one after the next is made."""
-    hop, buffers = x, (torch.empty_like(x), torch.empty_like(x))
-    yield hop
-    for k in range(1, count):
-        hop = _csr.multiply(matrix, hop, buffers[k % 2])
-        yield hop
+def _hops(graph: Adjacency, values: Tensor, x: Tensor, count: int) -> Iterator[Tensor]:
+    """x, A x, A A x, ...; each is made when it is asked for."""
+    yield x
+    for _ in range(1, count):
+        x = graph.product(values, x[None])[0]
+        yield x

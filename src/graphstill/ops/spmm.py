@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import _csr
 from graphstill.ops.adjacency import Adjacency
 
 
@@ -18,7 +17,7 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
     Args:
         graph: N nodes, E edges.
         values: edge weights in CSR order, [E] (shared), [M, E] (per member) or None (ones). Weights made by the graph
-            (`gcn_weights`, `mean_weights`) are fastest: their sparse matrices are kept.
+            (`gcn_weights`, `mean_weights`) are fastest: their transposes are kept.
         x: [M, N, D] or [N, D] (shared by all members).
 
     Returns:
@@ -58,31 +57,17 @@ def _check(graph: Adjacency, values: Tensor, x: Tensor) -> None:
         raise ConfigError(f"values are {values.dtype}, x is {x.dtype}. Where: spmm. Convert one of them.")
 
 
-def _product(matrix: Tensor, x: Tensor) -> Tensor:
-    """matrix @ x[m] for every member: one after another on CPU (each fits the cache), side by side on GPU."""
-    members, nodes, width = x.shape
-    if x.is_cuda and members > 1:
-        wide = x.transpose(0, 1).reshape(nodes, members * width)
-        out = _csr.multiply(matrix, wide, torch.empty_like(wide))
-        return out.view(nodes, members, width).transpose(0, 1).contiguous()
-    x = x.contiguous()
-    out = torch.empty_like(x)
-    for member in range(members):
-        _csr.multiply(matrix, x[member], out[member])
-    return out
-
-
 class _Constant(torch.autograd.Function):
     """Shared weights without gradient."""
 
     @staticmethod
     def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor) -> Tensor:
         ctx.graph, ctx.weights = graph, values
-        return _product(graph.matrix(values), x)
+        return graph.product(values, x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return None, None, _product(ctx.graph.transposed_matrix(ctx.weights), grads[0])
+        return None, None, ctx.graph.transposed_product(ctx.weights, grads[0])
 
 
 class _Learned(torch.autograd.Function):
@@ -91,13 +76,8 @@ class _Learned(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor) -> Tensor:
         ctx.graph = graph
-        values, x = values.contiguous(), x.contiguous()
         ctx.save_for_backward(values, x)
-        members = max(len(values), len(x))
-        out = x.new_empty(members, *x.shape[1:])
-        for member in range(members):
-            _csr.multiply(graph.matrix(values[member % len(values)]), x[member % len(x)], out[member])
-        return out
+        return graph.product(values, x)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
@@ -110,10 +90,7 @@ class _Learned(torch.autograd.Function):
                 sampled_product(graph, grad[member], x[member % len(x)], grad_values[member])
             grad_values = grad_values.sum_to_size(values.shape)
         if ctx.needs_input_grad[2]:
-            grad_x = torch.empty_like(grad)
-            for member in range(len(grad)):
-                _csr.multiply(graph.transposed_matrix(values[member % len(values)]), grad[member], grad_x[member])
-            grad_x = grad_x.sum_to_size(x.shape)
+            grad_x = graph.transposed_product(values, grad).sum_to_size(x.shape)
         return None, grad_values, grad_x
 
 

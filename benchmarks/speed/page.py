@@ -1,0 +1,149 @@
+"""The tables and plots of docs/performance.md, from the raw results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed import measure, results
+from benchmarks.speed.case import OURS
+from benchmarks.speed.machine import bandwidth
+from benchmarks.speed.marks import MARKS, SAME
+from benchmarks.speed.plots import Curve, plot
+
+from graphstill.files import atomic_write_text
+from graphstill.report.tables import markdown, replaced
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+FIGURES = PAGE.parent / "figures"
+Row = dict[str, Any]
+#: Headings of the subjects, by the name of their file in `cases/`.
+SUBJECTS = {
+    "citation": "One member",
+    "cohorts": "Groups and seeds",
+    "attention": "A graph set of PPI's size",
+    "large": "Large graphs",
+    "products": "The sparse product",
+    "losses": "Losses",
+    "evaluation": "Evaluation and inference",
+    "startup": "Starting up",
+    "images": "Image networks",
+    "options": "Options that are not switched on",
+}
+CURVES = {"nodes": "nodes", "edges": "edges", "width": "width", "members": "members"}
+
+
+def write() -> None:
+    """Bring the page and its figures up to date with the newest raw results."""
+    rows, machine = results.read()
+    for name, text in figures(rows).items():
+        atomic_write_text(FIGURES / name, text)
+    atomic_write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), rows, machine))
+
+
+def page(text: str, rows: dict[str, Row], machine: Row) -> str:
+    """`text` with its three generated parts replaced."""
+    for key, part in (("machine", about(machine)), ("marks", marks(rows)), ("cases", cases(rows.values()))):
+        text = replaced(text, part, PAGE.name, key)
+    return text
+
+
+def about(machine: Row) -> str:
+    found, limits = machine["machine"], machine["limits"]
+    copy = ", ".join(f"{rate / 1e9:.0f} GB/s of {_size(int(size))}" for size, rate in limits["copy"].items())
+    return (
+        f"{found['cpu']}, {found['cores']} cores, {machine['threads']} thread; Python {found['python']}, torch "
+        f"{found['torch']}, PyG {found['torch_geometric']}, graphstill at {found['git_commit']}. Copying (read and "
+        f"written together): {copy}; a matrix product: {limits['matrix'] / 1e9:.0f} GFLOP/s."
+    )
+
+
+def marks(rows: dict[str, Row]) -> str:
+    lines = []
+    for mark in MARKS:
+        row = rows.get(mark.case)
+        if row is None:
+            lines.append((mark.what, f"`{mark.case}`", _wanted(mark.wanted, mark.at_least), "not measured", ""))
+            continue
+        found = mark.of(row)
+        good = "met" if mark.met(row) else "**missed**"
+        lines.append((mark.what, f"`{mark.case}`", _wanted(mark.wanted, mark.at_least), f"{found:.1f}x", good))
+    below = [
+        f"`{name}` ({path} {found:.1f}x)"
+        for name, row in rows.items()
+        for path in row["paths"][1:]
+        if path in ("PyG", "gather") and (found := measure.ratio(row, path, same=True)) < SAME
+    ]
+    table = _table(("mark", "case", "wanted", "measured", ""), lines)
+    return f"{table}\n\nBelow {SAME:.0f}x under the same allocator settings: {', '.join(below) or 'none'}."
+
+
+def cases(rows: Iterable[Row]) -> str:
+    parts = []
+    for subject, heading in SUBJECTS.items():
+        own = [row for row in rows if row["subject"] == subject]
+        if own:
+            header = ("case", "CPU ms (wall)", "MB", "against", "as used", "same allocator", "copy", "matrix")
+            parts.append(f"### {heading}\n\n" + _table(header, [line for row in own for line in _lines(row)]))
+    return "\n\n".join(parts)
+
+
+def _lines(row: Row) -> list[tuple[str, ...]]:
+    """A line for each baseline; the first also has what is ours."""
+    setting = list(row["settings"])[-1]
+    cpu, wall = (measure.seconds(row, setting, OURS, clock) for clock in ("cpu", "wall"))
+    memory = row["settings"][setting][OURS].get("megabytes")
+    ours = (f"`{row['case']}`: {row['what']}", f"{_ms(cpu)} ({_ms(wall)})", "" if memory is None else f"{memory:.0f}")
+    shares = ("", "")
+    if row["work"]:
+        speed = bandwidth(row["limits"], row["sizes"].get("working set", float("inf")))
+        moved, computed = row["work"]["bytes"] / cpu / speed, row["work"]["flops"] / cpu / row["limits"]["matrix"]
+        shares = (f"{moved:.0%}", f"{computed:.0%}")
+    lines: list[tuple[str, ...]] = []
+    for path in row["paths"][1:]:
+        theirs = row["settings"][next(iter(row["settings"]))][path].get("megabytes")
+        other = f"{path}, {_ms(measure.seconds(row, next(iter(row['settings'])), path))} ms"
+        other += "" if theirs is None else f", {theirs:.0f} MB"
+        lines.append((*ours, other, *(f"{measure.ratio(row, path, same):.1f}x" for same in (False, True)), *shares))
+        ours, shares = ("", "", ""), ("", "")
+    for name, seconds in row["figures"].items():
+        lines.append((*ours, f"{name}, {_ms(seconds)} ms", f"{seconds / cpu:.1f}x", "", *shares))
+        ours, shares = ("", "", ""), ("", "")
+    return lines or [(*ours, "", "", "", *shares)]
+
+
+def figures(rows: dict[str, Row]) -> dict[str, str]:
+    """SVG files by name: time and memory along every curve."""
+    made = {}
+    for curve, axis in CURVES.items():
+        own = [row for name, row in rows.items() if name.startswith(f"scaling-{curve}/")]
+        if len(own) < 2:
+            continue
+        times, sizes = [], []
+        for path, setting in ((OURS, "recycled"), ("PyG", "default")):
+            having = [row for row in own if path in row["paths"]]
+            name = "graphstill" if path == OURS else "PyG"
+            times.append(Curve(name, [(r["sizes"][axis], 1e3 * measure.seconds(r, setting, path)) for r in having]))
+            sizes.append(
+                Curve(name, [(r["sizes"][axis], r["settings"][setting][path]["megabytes"]) for r in having])
+            )  # fmt: skip
+        made[f"speed-{curve}-time.svg"] = plot(f"A GCN training step by {curve}", axis, "CPU ms", times)
+        made[f"speed-{curve}-memory.svg"] = plot(f"Peak memory by {curve}", axis, "MB", sizes)
+    return made
+
+
+def _table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    return "\n".join(markdown(header, lines))
+
+
+def _wanted(value: float, at_least: bool) -> str:
+    return f"{'≥' if at_least else '≤'} {value:g}x"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:,.0f}"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:g} MiB"
