@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphstill import datasets as datasets
     from graphstill import models as models
+    from graphstill.data import ImageTask as ImageTask
     from graphstill.data import NodeTask as NodeTask
     from graphstill.deploy.export import export as export
     from graphstill.engine import Ensemble as Ensemble
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives; loaded when it is first used, so that the command answers --help without torch.
 _HOMES = {
+    "ImageTask": "graphstill.data",
     "NodeTask": "graphstill.data",
     "export": "graphstill.deploy.export",
     "Ensemble": "graphstill.engine",
