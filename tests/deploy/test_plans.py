@@ -13,7 +13,7 @@ from graphstill.deploy.families import plan_of
 from graphstill.deploy.onnx_graph import compile_dense, compile_plan
 from graphstill.deploy.plan import Array, Dense, Plan, Propagate
 from graphstill.deploy.quantize import feed
-from graphstill.errors import ExportError
+from graphstill.errors import ConfigError, ExportError
 from graphstill.nn import GCN, GIN, MODELS, SGC, Cohort, GraphSAGE, KnownLabels, Model, StackedCohort, TransductiveModel
 from tests.nn import parts
 
@@ -177,3 +177,12 @@ def test_every_registered_model_has_a_plan_or_belongs_to_one_graph() -> None:
             cohort: Cohort = model().build(9, 4, [0], KnownLabels.none(14))
             with pytest.raises(ExportError, match="one graph"):
                 plan_of(cohort)
+
+
+def test_smoothed_features_are_refused_alone_and_in_an_ensemble() -> None:
+    cohort = GCN(hidden=4).build(9, 4, [0, 1])
+    cohort.smooth(1.0)
+    assert isinstance(cohort, StackedCohort)
+    for make in (lambda: plan_of(cohort.select([1])), lambda: ensemble_plan([cohort], False)):
+        with pytest.raises(ConfigError, match="selected while its features were smoothed"):
+            make()

@@ -27,7 +27,10 @@ def steps_of(builder: PlanBuilder, cohort: StackedCohort) -> str:
 
     Raises:
         ExportError: an architecture that is not known here.
+        ConfigError: a member that was selected while its features were smoothed.
     """
+    for member in range(cohort.members):
+        cohort.refuse_filter(member)
     name = cohort.spec.name
     if name not in FAMILIES:
         raise ExportError(
@@ -45,7 +48,6 @@ def plan_of(cohort: Cohort) -> Plan:
             f"a cohort of {cohort.members} {cohort.spec}, in graphstill.deploy.plan_of: give one member of the zoo, "
             "cohort.select([i]); several make an ensemble"
         )
-    cohort.refuse_filter(0)
     builder = PlanBuilder(cohort.inputs)
     return builder.finish(steps_of(builder, cohort), cohort.outputs)
 

@@ -52,7 +52,7 @@ def _live(teacher: AnyTeacher, task: Task, runs: int) -> tuple[LiveTeacher, int,
             f"the teacher of task {task.name!r} is a {type(teacher).__name__}: images are augmented, so that their "
             "teacher must be run on each batch; give a run of a network of images"
         )
-    run, together = (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
+    run, together = _opened(teacher)
     task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
     return LiveTeacher(run.cohort, task.hash, _source(run, together), together), runs, run.best_member()
 
@@ -68,7 +68,7 @@ def _table(
         made = task if known.task_hash is None else task.check_teacher(known.task_hash, "the teacher's table")
         known = replace(known, source=known.source | knowledge.privileged(task, made, made))
     elif isinstance(teacher, Run | Ensemble):
-        run, together = (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
+        run, together = _opened(teacher)
         trained = task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
         shown = trained if graph is None else given[graph]
         source = _source(run, together) | knowledge.privileged(task, trained, shown)
@@ -82,6 +82,11 @@ def _table(
     else:
         known = knowledge.of_array(teacher, task)
     return knowledge.match_runs(known, runs, best)
+
+
+def _opened(teacher: Run | Ensemble) -> tuple[Run, bool]:
+    """The run, and whether its members teach together."""
+    return (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
 
 
 def _source(run: Run, together: bool) -> dict[str, Any]:
