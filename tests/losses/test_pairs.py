@@ -174,6 +174,16 @@ def test_coinciding_and_zero_features_have_finite_gradients() -> None:
     assert s.grad is not None and s.grad.abs().max() < 1e3
 
 
+def test_unit_rows_have_the_gradient_of_the_definition() -> None:
+    x, weight = features(2, 5, 4).requires_grad_(), features(2, 5, 4, 1)
+    assert torch.autograd.gradcheck(losses.unit, x)
+    assert torch.allclose(losses.unit(x), x / x.norm(dim=-1, keepdim=True))
+    with torch.no_grad():
+        x[0, 1] = 0
+    (losses.unit(x) * weight).sum().backward()
+    assert not losses.unit(x)[0, 1].any() and not x.grad[0, 1].any() and x.grad[0, 0].any()
+
+
 def test_sampled_rows_have_the_right_mean() -> None:
     """Every row drawn once: the mean of the estimates is the exact loss, edges and diagonal included."""
     t, s, g = features(1, 15, 4), features(2, 15, 4, 1), graph(15)

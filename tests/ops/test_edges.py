@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import Adjacency, edge_cosine, edge_dot, edge_l1_distance, edge_squared_distance
+from graphstill.ops import Adjacency, edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
 from graphstill.ops import edges as edges_module
 
 M, N, D = 2, 9, 5
@@ -48,6 +48,21 @@ def test_only_what_needs_a_gradient_gets_one(graph: Adjacency) -> None:
     a, b = features(), features().detach()
     edge_dot(graph, b, a).sum().backward()
     assert torch.allclose(a.grad, torch.autograd.grad(edge_dot(graph, b, a).sum(), a)[0]) and b.grad is None
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_form_is_a_weighted_inner_product(graph: Adjacency, symmetric: bool) -> None:
+    """Also where all members share the features; where edges have their reverses the gradient takes another path."""
+    if symmetric:
+        edges = graph.edge_index()
+        graph = Adjacency.from_edge_index(torch.cat([edges, edges.flip(0)], 1), N)
+    assert graph.symmetric == symmetric and Adjacency.disjoint([graph, graph]).symmetric == symmetric
+    weight = torch.randn(M, D, dtype=torch.float64, generator=torch.Generator().manual_seed(4)).requires_grad_()
+    for x in (features(), features()[:1].detach().requires_grad_()):
+        expected = edge_dot(graph, x * weight[:, None], x.expand(M, -1, -1))
+        assert torch.allclose(edge_form(graph, x, weight), expected)
+        assert torch.autograd.gradcheck(lambda x, weight: edge_form(graph, x, weight), (x, weight))
+    assert torch.autograd.gradcheck(lambda x: edge_squared_distance(graph, x), (features(),))
 
 
 def test_squared_distance_is_exact_where_it_is_nothing_and_never_negative(graph: Adjacency) -> None:

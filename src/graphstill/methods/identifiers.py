@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graphstill.nn.init import fan_in_, fill_
 from graphstill.nn.layers import Linear, MemberModule
-from graphstill.ops import Adjacency, edge_dot
+from graphstill.ops import Adjacency, edge_form
 
 
 class Diagonal(MemberModule):
@@ -27,8 +27,7 @@ class Diagonal(MemberModule):
 
     def edges(self, u: Tensor, graph: Adjacency) -> Tensor:
         """Between the ends of every edge, features of length 1: [M or 1, N, D] -> [M, E]."""
-        weighted = u * (self.score[:, None] * self.weight)[:, None]
-        return edge_dot(graph, weighted, u.expand_as(weighted))
+        return edge_form(graph, u, self.score[:, None] * self.weight)
 
     def summaries(self, u: Tensor, wholes: Sequence[Tensor]) -> list[Tensor]:
         """Between nodes, features of length 1, and each of some summaries [M or 1, D]: [M or 1, N, D] -> [M, N]."""

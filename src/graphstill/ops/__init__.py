@@ -2,7 +2,7 @@
 
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
-from graphstill.ops.edges import edge_cosine, edge_dot, edge_l1_distance, edge_squared_distance
+from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
 from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
@@ -20,6 +20,7 @@ __all__ = [
     "blurs",
     "edge_cosine",
     "edge_dot",
+    "edge_form",
     "edge_l1_distance",
     "edge_log_softmax",
     "edge_softmax",

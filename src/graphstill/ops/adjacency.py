@@ -96,6 +96,13 @@ class Adjacency:
         return Adjacency(ptr, self.target[order], self.source[order], order)
 
     @cached_property
+    def symmetric(self) -> bool:
+        """Whether every edge has its reverse, as often as it occurs."""
+        if self._parts:
+            return all(part.symmetric for part in self._parts)
+        return torch.equal(self.ptr, self.t_ptr) and torch.equal(self.source, self.t_target)
+
+    @cached_property
     def position(self) -> Tensor:
         """int64 [E]: where each edge, in the order in which the edges were given, is in CSR order; inverts `order`."""
         position = torch.empty_like(self.order)
@@ -242,6 +249,12 @@ class Adjacency:
     def transposed_product(self, values: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
         """The same along the reversed edges: x at the targets, summed for each source."""
         return self.transposed.pattern.product(self.by_source(values), x, scale, self._name(values) is not None)
+
+    def product_both_ways(self, values: Tensor, x: Tensor) -> Tensor:
+        """`product` plus `transposed_product`, in one product where every edge has its reverse."""
+        if self.symmetric:
+            return self.product(values + self.by_source(values), x)
+        return self.product(values, x).add_(self.transposed_product(values, x))
 
     def by_source(self, values: Tensor) -> Tensor:
         """Values [.., E] in the order of the transpose; kept for weights that this adjacency handed out."""

@@ -22,13 +22,24 @@ CHUNK = 2**18
 
 def edge_dot(graph: Adjacency, a: Tensor, b: Tensor | None = None) -> Tensor:
     """<a_target, b_source> of every edge, b = a by default: [M, N, D] -> [M, E] in CSR order, differentiable."""
-    b = a if b is None else b
+    if b is None:
+        return edge_form(graph, a)
     _check(graph, a, "edge_dot")
     if a.shape != b.shape:
         raise ConfigError(
             f"a has shape {list(a.shape)}, b {list(b.shape)}. Where: edge_dot. Pass two of the same shape."
         )
     out: Tensor = _Dot.apply(graph, a, b)
+    return out
+
+
+def edge_form(graph: Adjacency, x: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Σ_k weight_k x_target,k x_source,k of every edge; weights of 1 by default.
+
+    Shapes: x [M or 1, N, D], weight [M, D] -> [M, E] in CSR order, differentiable in both.
+    """
+    _check(graph, x, "edge_form")
+    out: Tensor = _Form.apply(graph, x, weight)
     return out
 
 
@@ -72,9 +83,9 @@ def _check(graph: Adjacency, x: Tensor, where: str) -> None:
 
 
 def _dots(graph: Adjacency, a: Tensor, b: Tensor) -> Tensor:
-    out = a.new_zeros(len(a), graph.num_edges)
-    for m in range(len(a)):
-        sampled_product(graph, a[m], b[m], out[m])
+    out = a.new_zeros(max(len(a), len(b)), graph.num_edges)
+    for m in range(len(out)):
+        sampled_product(graph, a[m % len(a)], b[m % len(b)], out[m])
     return out
 
 
@@ -96,6 +107,25 @@ class _Dot(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             grad_b = graph.transposed_product(grad, a)
         return None, grad_a, grad_b
+
+
+class _Form(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, graph: Adjacency, x: Tensor, weight: Tensor | None) -> Tensor:
+        ctx.graph = graph
+        ctx.save_for_backward(x, weight)
+        return _dots(graph, x if weight is None else x * weight[:, None], x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        x, weight = ctx.saved_tensors
+        around = ctx.graph.product_both_ways(grads[0].contiguous(), x)
+        grad_x = grad_weight = None
+        if ctx.needs_input_grad[2]:
+            grad_weight = (around * x).sum(1).div_(2)
+        if ctx.needs_input_grad[1]:
+            grad_x = around if weight is None else around.mul_(weight[:, None]).sum_to_size(x.shape)
+        return None, grad_x, grad_weight
 
 
 class _SquaredDistance(torch.autograd.Function):
@@ -120,8 +150,7 @@ class _SquaredDistance(torch.autograd.Function):
         slopes = grads[0] * (distance > 0)
         total = sum_by_target(graph, slopes).add_(sum_by_source(graph, slopes))
         out = x * total[:, :, None]
-        out -= graph.product(slopes, x)
-        out -= graph.transposed_product(slopes, x)
+        out -= graph.product_both_ways(slopes, x)
         return None, out.mul_(2)
 
 
