@@ -69,7 +69,7 @@ def test_turns_break_the_tie_of_equal_students(monkeypatch: pytest.MonkeyPatch) 
         return [row for c in run.cohorts for row in c(batch.x, batch.graph).logits]
 
     one, two = logits("simultaneous")
-    torch.testing.assert_close(one, two, rtol=0, atol=1e-6)
+    torch.testing.assert_close(one, two, rtol=0, atol=1e-5)  # rounding differs with where in memory a member lies
     one, two = logits("alternating")
     assert (one - two).abs().max() > 1e-3
 

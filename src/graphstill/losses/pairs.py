@@ -56,10 +56,13 @@ class _Unit(torch.autograd.Function):
         scale = inverse_norm(torch.linalg.vector_norm(x, dim=-1, keepdim=True).square())
         out = x * scale
         ctx.save_for_backward(out, scale)
+        ctx.set_materialize_grads(False)
         return out
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        if grads[0] is None:
+            return None
         out, scale = ctx.saved_tensors
         along = (grads[0] * out).sum(-1, keepdim=True)
         return (out * -along).add_(grads[0]).mul_(scale)  # addcmul would take as long as both: it broadcasts slowly
