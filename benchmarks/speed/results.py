@@ -28,18 +28,25 @@ def append(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(rounded(row)) + "\n")
 
 
-def read(folder: Path = FOLDER) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The newest row of every case by name, each with the `file` it is from, and the newest machine line."""
+def read(folder: Path = FOLDER, threads: int = 1) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """The newest row of every case by name, each with the `file` it is from, and the newest machine line.
+
+    Of runs with so many threads.
+    """
     rows: dict[str, dict[str, Any]] = {}
     machine: dict[str, Any] = {}
+    newest: dict[str, Any] = {}
     for path in sorted(folder.glob("suite-*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            if "machine" in row:
-                machine = row
+            machine = row if "machine" in row else machine
+            if machine["threads"] != threads:
+                continue
+            if row is machine:
+                newest = row
             else:
-                rows[row["case"]] = row | {"file": path.name, "threads": machine.get("threads")}
-    return rows, machine
+                rows[row["case"]] = row | {"file": path.name}
+    return rows, newest
 
 
 def rounded(value: Any) -> Any:
