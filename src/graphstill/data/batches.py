@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Generic, TypeVar, overload
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from graphstill.ops.adjacency import Adjacency
@@ -37,10 +38,13 @@ class Batch:
     full: bool
 
 
-class LazyBatches(Sequence[Batch]):
+Group = TypeVar("Group")
+
+
+class LazyBatches(Sequence[Batch], Generic[Group]):
     """Batches that are put together when they are asked for, so that one at a time is in memory."""
 
-    def __init__(self, groups: Sequence[Sequence[int]], make: Callable[[Sequence[int]], Batch]) -> None:
+    def __init__(self, groups: Sequence[Group], make: Callable[[Group], Batch]) -> None:
         self._groups, self._make = groups, make
 
     def __len__(self) -> int:
@@ -49,8 +53,8 @@ class LazyBatches(Sequence[Batch]):
     @overload
     def __getitem__(self, number: int) -> Batch: ...
     @overload
-    def __getitem__(self, number: slice) -> LazyBatches: ...
-    def __getitem__(self, number: int | slice) -> Batch | LazyBatches:
+    def __getitem__(self, number: slice) -> LazyBatches[Group]: ...
+    def __getitem__(self, number: int | slice) -> Batch | LazyBatches[Group]:
         if isinstance(number, slice):
             return LazyBatches(self._groups[number], self._make)
         return self._make(self._groups[number])
@@ -67,11 +71,20 @@ def cut_graph(store: Adjacency, begin: int, end: int) -> Adjacency:
 
 
 def induced_graph(store: Adjacency, kept: Tensor) -> Adjacency:
-    """The graph of the nodes `kept` (sorted ids) and the edges between them, numbered in that order."""
-    number = torch.full((store.num_nodes,), -1, dtype=torch.long, device=kept.device)
-    number[kept] = torch.arange(len(kept), device=kept.device)
-    edges = number[store.edge_index()]
-    return Adjacency.from_edge_index(edges[:, (edges >= 0).all(dim=0)], len(kept))
+    """The graph of the nodes `kept` (sorted ids) and the edges between them, numbered in that order.
+
+    Looks at the edges into these nodes alone, and sorts nothing.
+    """
+    counts = store.ptr.diff()[kept].long()
+    first = store.ptr[kept].long() - (counts.cumsum(0) - counts)
+    edges = torch.arange(int(counts.sum()), device=kept.device) + torch.repeat_interleave(first, counts)
+    number = torch.full((store.num_nodes,), -1, dtype=torch.int32, device=kept.device)
+    number[kept] = torch.arange(len(kept), dtype=torch.int32, device=kept.device)
+    source = number[store.source[edges].long()]
+    inside = source >= 0
+    target = torch.repeat_interleave(torch.arange(len(kept), device=kept.device), counts)[inside]
+    ptr = F.pad(torch.bincount(target, minlength=len(kept)).cumsum(0), (1, 0)).int()
+    return Adjacency(ptr, source[inside], target.int(), torch.arange(len(target), device=kept.device))
 
 
 def thinned_graph(graph: Adjacency, share: float, generator: np.random.Generator) -> Adjacency:

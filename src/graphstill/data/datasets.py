@@ -108,6 +108,8 @@ def load(
     train_removed: float | None = None,
     train_seed: int | None = None,
     positions: int | None = None,
+    walk_roots: int | None = None,
+    walk_length: int | None = None,
 ) -> NodeTask:
     """A node task by name.
 
@@ -129,6 +131,8 @@ def load(
         train_removed: share of the training nodes that are without label and edges; the same.
         edges_seed, train_seed: of these choices; that of the split if None.
         positions: columns of position features to add, made from the edges that are left: see `with_positions`.
+        walk_roots, walk_length: train on subgraphs that random walks meet, see `with_walks`: walks a batch, and steps
+            of each (2 if None).
 
     Raises:
         DataError: unknown name, or data that can neither be found nor downloaded: the message says what to put where.
@@ -161,7 +165,11 @@ def load(
             task = remove(task, share, seed if own is None else own)
         elif own is not None:
             raise ConfigError(f"{what}_seed={own} with dataset {name!r}: it is the seed of {what}_removed; give both")
-    return task if positions is None else task.with_positions(positions)
+    if positions is not None:
+        task = task.with_positions(positions)
+    if walk_roots is None and walk_length is not None:
+        raise ConfigError(f"walk_length={walk_length} with dataset {name!r}: give walk_roots too, the walks a batch")
+    return task if walk_roots is None else task.with_walks(walk_roots, 2 if walk_length is None else walk_length)
 
 
 def loader(name: str) -> Callable[..., NodeTask | images.ImageTask]:

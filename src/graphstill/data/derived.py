@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,7 +11,6 @@ from graphstill.data import hashing
 from graphstill.data.batches import isolated_graph, thinned_graph
 from graphstill.data.splits import stream
 from graphstill.data.validation import announce_absent
-from graphstill.data.views import Views
 from graphstill.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def without_edges(task: NodeTask, share: float, seed: int = 0) -> NodeTask:
     old = task._views
     graph = thinned_graph(old.graph, share, stream(seed, "removed edges"))
     changed = task._derive(
-        Views(old.x, graph, old.y, old.part, old.graph_ptr, old.inductive, old.batch_graphs),
+        replace(old, graph=graph),
         edges=hashing.edges_digest(graph),
     )
     changed.origin = task.origin or task
@@ -70,7 +70,7 @@ def without_train_nodes(task: NodeTask, share: float, seed: int = 0) -> NodeTask
     announce_absent(y[train], task.num_outputs, f"{task.split}, {share:g} of the training nodes removed")
     ptr = [] if old.graph_ptr is None else [old.graph_ptr]
     changed = task._derive(
-        Views(old.x, graph, y, part, old.graph_ptr, old.inductive, old.batch_graphs),
+        replace(old, graph=graph, y=y, part=part),
         edges=hashing.edges_digest(graph),
         labels=task.test._labels_digest(y[train], y[task.val_index]),
         split=hashing.arrays_digest(train, task.val_index, task.test_index, *ptr),
@@ -96,7 +96,7 @@ def with_shuffled_labels(task: NodeTask, seed: int = 0) -> NodeTask:
         order = torch.from_numpy(generator.permutation(len(index))).to(index.device)
         y[index] = old.y[index[order]]
     changed = task._derive(
-        Views(old.x, old.graph, y, old.part, old.graph_ptr, old.inductive, old.batch_graphs),
+        replace(old, y=y),
         labels=task.test._labels_digest(y[task.train_index], y[task.val_index]),
     )
     changed.origin, changed._labels_shuffled = None, seed

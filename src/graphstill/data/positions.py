@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graphstill.data.views import Views
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
@@ -56,7 +56,7 @@ def with_positions(task: NodeTask, dimensions: int = 64, window: int = 10) -> No
     scale. NetMF takes U √|Λ|, which gives small eigenvalues more weight: an MLP on 64 positions alone did better with
     U Λ² on the validation nodes of Cora and CiteSeer, by which it was chosen.
     """
-    batch, views = task.training_batches(0)[0], task._views
+    batch, views = task.training_graphs()[0], task._views
     _check(task, dimensions, window, len(batch.nodes))
     seen = co_occurrence_positions(batch.graph, dimensions, window)
     full = np.zeros((task.num_nodes, dimensions), np.float32)
@@ -70,7 +70,7 @@ def with_positions(task: NodeTask, dimensions: int = 64, window: int = 10) -> No
     x = _beside(views.x, torch.from_numpy(full * np.float32(np.sqrt(length))))
     how = {"dimensions": dimensions, "window": window}
     changed = task._derive(
-        Views(x, views.graph, views.y, views.part, views.graph_ptr, views.inductive, views.batch_graphs),
+        replace(views, x=x),
         positions=hashlib.sha256(f"co-occurrences, {sorted(how.items())}".encode()).digest(),
     )
     changed.in_features, changed._positions = task.in_features + dimensions, how

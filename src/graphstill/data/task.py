@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
 
-from graphstill.data import derived, hashing, positions
+from graphstill.data import derived, hashing, positions, walks
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
 from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
@@ -55,6 +56,7 @@ class NodeTask:
         multi_label: whether a node has several labels; metric: "accuracy", or "micro_f1" where it has.
         inductive: whether test nodes are absent from training; graph_ptr: int64 [graphs + 1] or None.
         split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
+        walks: how batches are drawn, see `with_walks`, or None.
         test: the SealedTest.
         origin: where edges or training nodes were removed, the whole task: same features, validation and test nodes.
 
@@ -162,6 +164,7 @@ class NodeTask:
         self._train_removed: list[dict[str, float]] = []
         self._labels_shuffled: int | None = None
         self._positions: dict[str, int] | None = None
+        self.walks: walks.Walks | None = None
         self._digests = hashing.digests(x, graph, labels, chosen, self.graph_ptr)
         self._view(Views(x, graph, visible, part, self.graph_ptr, self.inductive, batch_graphs))
         self.test = SealedTest(labels[chosen.test], self.metric, self._views.test)
@@ -176,10 +179,15 @@ class NodeTask:
     def training_batches(self, epoch: int, seed: int = 0) -> Sequence[Batch]:
         """The batches of one epoch.
 
-        One graph: always the same single batch (inductive: of the graph without test nodes). Several graphs: disjoint
-        unions of `batch_graphs` training graphs, in an order that is a pure function of (seed, epoch).
+        One graph: always the same single batch (inductive: of the graph without test nodes), or after `with_walks`
+        subgraphs of it. Several graphs: disjoint unions of `batch_graphs` training graphs. What is drawn is a pure
+        function of (seed, epoch).
         """
         return self._views.training(epoch, seed)
+
+    def training_graphs(self) -> Sequence[Batch]:
+        """All that training sees, each node once, however it is cut into batches."""
+        return self._views.training_graphs()
 
     def validation_batch(self) -> Batch:
         """The batch on which validation nodes are predicted; for one graph the very object that training uses."""
@@ -223,6 +231,7 @@ class NodeTask:
             "train_removed": self._train_removed,
             "labels_shuffled": self._labels_shuffled,
             "positions": self._positions,
+            "walks": None if self.walks is None else asdict(self.walks),
             "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
             "features": self.in_features,
             "feature_normalization": self._normalize,
@@ -246,7 +255,7 @@ class NodeTask:
         if dtype is not None:
             x, y = x.to(dtype), y.to(dtype) if self.multi_label else y
         graph, part_of = old.graph.to(device), old.part.to(device)
-        moved._view(Views(x, graph, y, part_of, old.graph_ptr, old.inductive, old.batch_graphs))
+        moved._view(replace(old, x=x, graph=graph, y=y, part=part_of))
         moved.test = self.test._derive(moved._views.test, share_record=True)
         moved.origin = None if self.origin is None else self.origin.to(device, dtype)
         return moved
@@ -255,6 +264,15 @@ class NodeTask:
     without_train_nodes = derived.without_train_nodes
     with_shuffled_labels = derived.with_shuffled_labels
     with_positions = positions.with_positions
+    with_walks = walks.with_walks
+
+    def _with_walks(self, how: walks.Walks) -> NodeTask:
+        """A copy of the same data with other batches."""
+        changed = copy.copy(self)
+        changed._views, changed.walks = replace(self._views, walks=how), how
+        changed.origin = None if self.origin is None else self.origin._with_walks(how)
+        changed.test = self.test._derive(changed._views.test, share_record=True)
+        return changed
 
     def _derive(self, views: Views, **digests: bytes) -> NodeTask:
         """A copy with other views, its own hash, and its own record of test openings."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from graphstill.data.batches import Batch, LazyBatches, cut_graph, induced_graph
 from graphstill.data.features import select_rows
 from graphstill.data.splits import stream
+from graphstill.data.walks import Walks
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
 
@@ -27,6 +28,7 @@ class Views:
         graph_ptr: int64 [graphs + 1] on the CPU, or None for one graph.
         inductive: whether test nodes are absent from training.
         batch_graphs: training graphs a batch; None means all.
+        walks: how batches are drawn from one graph; None: it is the only batch.
     """
 
     x: SparseFeatures | Tensor
@@ -36,16 +38,22 @@ class Views:
     graph_ptr: Tensor | None
     inductive: bool
     batch_graphs: int | None
-    _batches: dict[str, Batch] = field(default_factory=dict)
-    _graphs: dict[int, Adjacency] = field(default_factory=dict)
+    walks: Walks | None = None
+    _batches: dict[str, Batch] = field(init=False, default_factory=dict)
+    _graphs: dict[int, Adjacency] = field(init=False, default_factory=dict)
 
     def training(self, epoch: int, seed: int) -> Sequence[Batch]:
+        if self.walks is not None:
+            return self.walks.batches(self._whole_training(), epoch, seed)
         graphs = self._graphs_of(TRAIN)
         if self.batch_graphs is None or self.batch_graphs >= len(graphs):
             return (self._whole_training(),)
         order = [graphs[i] for i in stream(seed, "order of training graphs", epoch).permutation(len(graphs))]
         groups = [order[i : i + self.batch_graphs] for i in range(0, len(order), self.batch_graphs)]
         return LazyBatches(groups, self._union)
+
+    def training_graphs(self) -> Sequence[Batch]:
+        return self.training(0, 0) if self.walks is None else (self._whole_training(),)
 
     def validation(self) -> Batch:
         if self.graph_ptr is None:

@@ -75,7 +75,7 @@ def calibration_feeds(task: NodeTask, inputs: Sequence[str]) -> list[dict[str, A
     Of one graph, the part between its other nodes (training nodes, and those without a label that counts).
     """
     feeds = []
-    for batch in task.training_batches(0):
+    for batch in task.training_graphs():
         held = torch.cat([task.val_index, task.test_index])
         kept = (~torch.isin(batch.nodes, held)).nonzero().view(-1)
         graph = induced_graph(batch.graph, kept)

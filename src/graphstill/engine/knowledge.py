@@ -70,7 +70,7 @@ def of_cohort(
     cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any], with_sensitivity: bool = False
 ) -> Knowledge:
     """The table of a trained cohort: evaluation outputs on the training graph."""
-    batches = list(task.training_batches(0))
+    batches = list(task.training_graphs())
     outputs: list[Output] = [cohort(b.x, b.graph) for b in batches]
     moved = _entropy_moved(cohort, task, batches, outputs) if with_sensitivity else []
     if len(batches) == 1 and batches[0].full and batches[0].nodes.shape[0] == task.num_nodes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphstill.data import Batch, Task
+from graphstill.data import Batch, NodeTask, Task
 from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
@@ -112,7 +112,7 @@ def build(
         features=batch.x,
         graph=batch.graph,
         full=batch.full,
-        seen=_seen(task, batch),
+        seen=_seen(task),
         teacher_sensitivity=None if knowledge is None else knowledge.sensitivity_of_members(group.peers),
     )
     masked = len(group.blocks) > 1
@@ -143,11 +143,12 @@ def build(
     return active
 
 
-def _seen(task: Task, batch: Batch) -> Tensor | None:
-    """Which nodes or images of the task training sees; None for all, and where batches of several graphs hide it."""
-    if task.kind == "image":
+def _seen(task: Task) -> Tensor | None:
+    """Which nodes or images of the task training sees; None for all."""
+    if not isinstance(task, NodeTask):
         return task.train_index
-    return batch.nodes if batch.full and len(batch.nodes) < task.num_nodes else None
+    nodes = torch.cat([batch.nodes for batch in task.training_graphs()])
+    return nodes if len(nodes) < task.num_nodes else None
 
 
 def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, at: Step) -> None:

@@ -229,6 +229,7 @@ class ImageTask:
             "train_removed": [],
             "labels_shuffled": None,
             "positions": None,
+            "walks": None,
             "graphs": 0,
             "features": self.in_features,
             "feature_normalization": None,

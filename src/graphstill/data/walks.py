@@ -1,0 +1,114 @@
+"""Batches of a graph that is too large for one: the nodes that short random walks meet, and all edges between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphstill.data.batches import Batch, LazyBatches, induced_graph
+from graphstill.data.features import select_rows
+from graphstill.data.splits import stream
+from graphstill.errors import ConfigError
+from graphstill.ops.adjacency import Adjacency
+
+if TYPE_CHECKING:
+    from graphstill.data.task import NodeTask
+
+
+@dataclass(frozen=True)
+class Walks:
+    """How batches are drawn; every draw is a pure function of (seed, epoch, number of the batch).
+
+    Args:
+        roots: walks a batch. length: steps of each.
+    """
+
+    roots: int
+    length: int
+
+    def batches(self, whole: Batch, epoch: int, seed: int) -> Sequence[Batch]:
+        """The batches of an epoch. In each epoch every node is the root of one walk, so that none is left out."""
+        dealt = self._roots(whole, stream(seed, "roots of random walks", epoch))
+
+        def make(number: int) -> Batch:
+            generator = stream(seed, "steps of random walks", epoch, number)
+            return part_of(whole, walk(whole.graph, dealt[number], self.length, generator))
+
+        return LazyBatches(range(len(dealt)), make)
+
+    def count(self, nodes: int) -> int:
+        """Batches an epoch, of so many nodes."""
+        return -(-nodes // self.roots)
+
+    def _roots(self, whole: Batch, generator: np.random.Generator) -> list[Tensor]:
+        """Each node in one of the lists; nodes with a training label are dealt evenly, so that no list has none."""
+        lists, device = self.count(len(whole.nodes)), whole.nodes.device
+        labelled = torch.zeros(len(whole.nodes), dtype=torch.bool, device=device)
+        labelled[whole.train_rows] = True
+        groups = [group.nonzero().view(-1).cpu().numpy() for group in (labelled, ~labelled)]
+        order = np.concatenate([generator.permutation(group) for group in groups])
+        return [torch.from_numpy(order[i::lists].copy()).to(device) for i in range(lists)]
+
+
+def with_walks(task: NodeTask, roots: int, length: int = 2) -> NodeTask:
+    """A copy that is trained on subgraphs drawn anew in each epoch, so that memory grows with them, not with the graph.
+
+    A batch holds the nodes that `roots` random walks of `length` steps meet, against the direction of the edges, and
+    all edges between these nodes; what a method compares it compares within a batch. Validation and test are on the
+    whole graph, which takes the memory of a forward pass.
+
+    Zeng et al.: GraphSAINT: Graph Sampling Based Inductive Learning Method, ICLR 2020, its random-walk sampler.
+    Deviations: nodes and edges that are met more often than others are not weighted down for it; roots are drawn
+    without replacement, which meets every node in each epoch.
+
+    Returns:
+        A task of the same data, with the same hash and the same record of test openings: a teacher of either teaches
+        both.
+
+    Raises:
+        ConfigError: numbers out of their range, data of several graphs (see `batch_graphs`), or more batches than
+            training nodes.
+    """
+    if isinstance(roots, bool) or isinstance(length, bool) or roots < 1 or length < 0:
+        raise ConfigError(f"roots={roots}, length={length} in with_walks: walks a batch from 1 up, steps from 0 up")
+    if task.graph_ptr is not None:
+        raise ConfigError(
+            f"with_walks of task {task.name!r}, which is one of several graphs: set batch_graphs, the graphs a batch"
+        )
+    walks, nodes = Walks(roots, length), len(task.training_graphs()[0].nodes)
+    if walks.count(nodes) > len(task.train_index):
+        raise ConfigError(
+            f"roots={roots} in with_walks of task {task.name!r}: {walks.count(nodes)} batches an epoch of {nodes} "
+            f"nodes, but only {len(task.train_index)} of them have a training label, and each batch needs one; give at "
+            f"least {-(-nodes // len(task.train_index))} roots"
+        )
+    return task._with_walks(walks)
+
+
+def walk(graph: Adjacency, roots: Tensor, length: int, generator: np.random.Generator) -> Tensor:
+    """The nodes that walks against the edges meet, sorted, int64 [met]; where no edge leads in they wait."""
+    starts, degrees = graph.ptr[:-1], graph.ptr.diff()
+    met = [roots]
+    for _ in range(length):
+        at = met[-1]
+        draws = torch.from_numpy(generator.random(len(at))).to(at.device)
+        degree = degrees[at]
+        # A draw next to 1 times a large degree may round up to it.
+        edge = starts[at] + torch.minimum((draws * degree).long(), (degree - 1).clamp(min=0))
+        inside = edge.clamp(max=max(graph.num_edges - 1, 0))
+        met.append(torch.where(degree > 0, graph.source[inside].long(), at) if graph.num_edges else at)
+    return torch.cat(met).unique()
+
+
+def part_of(whole: Batch, kept: Tensor) -> Batch:
+    """The batch of these rows (sorted) and the edges between them."""
+    place = torch.full((len(whole.nodes),), -1, dtype=torch.long, device=kept.device)
+    place[kept] = torch.arange(len(kept), device=kept.device)
+    train, val = (place[rows][place[rows] >= 0] for rows in (whole.train_rows, whole.val_rows))
+    graph = induced_graph(whole.graph, kept)
+    return Batch(select_rows(whole.x, kept), graph, whole.y[kept], train, val, whole.nodes[kept], full=False)
