@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,3 +37,26 @@ def test_export_without_the_data(graphstill: Callable[..., Result]) -> None:
 def test_what_is_no_run(graphstill: Callable[..., Result]) -> None:
     result = graphstill("export", "nothing", "--out", "student")
     assert result.code == 1 and "holds no run" in result.err and not Path("student").exists()
+
+
+def test_export_images(graphstill: Callable[..., Result]) -> None:
+    """Of a recipe's folder the student; `bench` says why it measures none of them."""
+    recipe = {
+        "name": "images",
+        "task": {"name": "digits-images", "per_class": 2, "val_per_class": 2},
+        "student": {"name": "resnet", "depth": 8, "width": 0.25},
+        "teacher": {"model": {"name": "resnet", "depth": 8, "width": 0.25}, "training": {"epochs": 1}},
+        "method": "kd",
+        "training": {"epochs": 1},
+        "seeds": 1,
+    }
+    Path("recipe.yaml").write_text(json.dumps(recipe))
+    assert graphstill("distill", "recipe.yaml", "--dir", "run").code == 0
+    exported = graphstill("export", "run", "--out", "student")
+    assert exported.code == 0 and "engine: onnx (the only one; 64 images)" in exported.out
+    manifest = json.loads(Path("student/manifest.json").read_text())
+    assert manifest["results"]["gain"] and "20 validation images of digits-images" in manifest["parity"]["cases"]
+    assert graphstill("verify", "student").code == 0
+    for source in ("run", "student"):
+        measured = graphstill("bench", source)
+        assert measured.code == 2 and "network of images" in measured.err

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 import graphstill
+from tests.runtime.image_folders import write
 
 NOT_NEEDED = ("torch", "torch_geometric", "scipy", "sklearn", "pydantic", "typer", "yaml", "onnx")
 
@@ -28,7 +29,8 @@ try:
     import torch
 except ModuleNotFoundError:
     print("no torch")
-from graphstill.runtime import Graph, Predictor, verify
+import numpy
+from graphstill.runtime import Graph, ImagePredictor, Predictor, verify
 report = verify(sys.argv[2])
 assert report.ok, report.lines
 graph = Graph([[0, 1, 2], [1, 2, 2]], 4)
@@ -38,6 +40,9 @@ for engine in ("split", "onnx"):
     labels = predictor.predict(predictor.prepare(x), graph, nodes=[3, 1])
     new = predictor.logits_new(x, graph, x[:1], [[0, 4], [4, 0]])
     print(engine, labels.tolist(), new.shape)
+images = ImagePredictor(sys.argv[3])
+assert verify(sys.argv[3]).ok
+print(images.predict(numpy.zeros((5, *images.shape), numpy.uint8)).shape)
 """
 
 
@@ -53,8 +58,9 @@ def test_a_prediction_where_nothing_else_is_installed(tmp_path: Path, folders: d
     for place in places:
         if place.exists():
             (tmp_path / place.name).symlink_to(place)
+    images = write(tmp_path / "images")
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", PREDICT, str(tmp_path), str(folders["gcn"])],
+        [sys.executable, "-I", "-S", "-c", PREDICT, str(tmp_path), str(folders["gcn"]), str(images)],
         capture_output=True,
         text=True,
         check=False,
@@ -62,3 +68,4 @@ def test_a_prediction_where_nothing_else_is_installed(tmp_path: Path, folders: d
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("no torch\n")
     assert done.stdout.count("(1, 3)") == 2
+    assert done.stdout.endswith("(5,)\n")

@@ -64,7 +64,8 @@ def summary(manifest: dict[str, Any]) -> str:
         time = f", {times[name]:.2f} ms" if name in times else ""
         equal = f"{100 * worst['agreement']:.2f} % equal predictions"
         lines.append(f"{name:>10}  {worst['difference']:.1e} from torch, {equal}{time}")
-    lines.append(f"engine: {manifest['engine']} ({manifest['timing']['reason']}; {manifest['timing']['graph']})")
+    timing = manifest["timing"]
+    lines.append(f"engine: {manifest['engine']} ({timing['reason']}; {timing.get('graph', timing.get('images'))})")
     if manifest["int8"] is not None:
         figures = manifest["int8"]
         lines.append(

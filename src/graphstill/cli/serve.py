@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def command(
     port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8000,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of one prediction.")] = 1,
     max_body: Annotated[float, typer.Option("--max-body", help="Largest request, in MiB.")] = 16,
-    max_nodes: Annotated[int, typer.Option("--max-nodes", help="Largest subgraph of a request.")] = 20_000,
+    max_nodes: Annotated[int, typer.Option("--max-nodes", help="Most nodes or images in a request.")] = 20_000,
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
 ) -> None:
@@ -31,9 +32,8 @@ def command(
 
     from graphstill.serve import Limits, serve
 
-    def started(url: str) -> None:
-        paths = "GET /health /metadata, POST /predict/nodes /predict/subgraph"
-        emit({"url": url, "directory": str(directory)}, json, lambda: f"{url}: {paths}")
+    def started(url: str, paths: Sequence[str]) -> None:
+        emit({"url": url, "directory": str(directory)}, json, lambda: f"{url}: {', '.join(paths)}")
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")  # to standard error
     limits = Limits(body_bytes=int(max_body * 2**20), nodes=max_nodes)

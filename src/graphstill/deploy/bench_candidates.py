@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,8 @@ import torch
 
 from graphstill.data import NodeTask, datasets
 from graphstill.deploy.export import export
-from graphstill.deploy.source import refuse_images
+from graphstill.deploy.source import of_images
+from graphstill.deploy.subject import cohort_of
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import SparseFeatures
@@ -67,8 +68,7 @@ class Candidate:
         if self.run is None or not isinstance(member, int):
             return None
         run, batch = self.run, task.full_batch()
-        alone = len(run.cohorts) == 1
-        cohort, i = (run.cohorts[0], member) if alone else (run.cohorts[member % run.peers], member // run.peers)
+        cohort, i = cohort_of(run, member)
         module = cohort.to_pyg(i).eval()
         x = batch.x.to_dense() if isinstance(batch.x, SparseFeatures) else batch.x
         edge_index = batch.graph.edge_index()
@@ -106,7 +106,7 @@ def _of_recipe(
 ) -> tuple[str, NodeTask, list[Candidate]]:
     comparison = json.loads((path / COMPARISON).read_text(encoding="utf-8"))
     recipe = comparison["recipe"]
-    refuse_images(comparison["protocol"], f"run {path}")
+    _refuse_images(comparison["protocol"], path)
     task = datasets.load(root=root, **recipe["task"])
     given = (recipe.get("teacher") or {}).get("run")
     found = []
@@ -122,6 +122,8 @@ def _of_recipe(
 def _task_of(found: Sequence[Candidate], root: str | Path | None) -> NodeTask:
     """The data set that the folders say they were trained on; only its graph and features are used."""
     protocols = [candidate.manifest["protocol"] for candidate in found]
+    for candidate, protocol in zip(found, protocols, strict=True):
+        _refuse_images(protocol, candidate.directory)
     keys = ("dataset", "nodes", "edges", "features", "feature_normalization")
     wanted = [{key: protocol[key] for key in keys} for protocol in protocols]
     task = datasets.load(wanted[0]["dataset"], root=root, normalize=wanted[0]["feature_normalization"])
@@ -133,6 +135,14 @@ def _task_of(found: Sequence[Candidate], root: str | Path | None) -> NodeTask:
                 "Compare models of one data set, and give its folder (--root)."
             )
     return task
+
+
+def _refuse_images(protocol: Mapping[str, Any], where: Path) -> None:
+    if of_images(protocol):
+        raise ConfigError(
+            f"it is a network of images, and what is measured here are passes over a graph. Where: {where}. "
+            "Export it: the milliseconds of a batch stand in its manifest (timing), parameters and sizes beside them."
+        )
 
 
 def arrays_of(task: NodeTask) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+CARD = "card.md"
 EXAMPLE = """\
 from graphstill.runtime import Graph, Predictor
 
@@ -22,16 +23,25 @@ labels = predictor.predict(x)"""
 
 def card(manifest: Mapping[str, Any], folder: str) -> str:
     """Markdown, from the manifest alone; ``folder`` is the name it goes by in the example."""
-    parts = [_head(manifest), _input(manifest), _protocol(manifest), _figures(manifest), _checks(manifest)]
-    return "\n\n".join([*parts, _use(manifest, folder), _limits(manifest)]) + "\n"
+    parts = [
+        head(manifest, "Node"),
+        _input(manifest),
+        protocol(manifest, "nodes"),
+        figures(manifest),
+        _checks(manifest),
+        _use(manifest, folder),
+        _limits(manifest),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def _head(m: Mapping[str, Any]) -> str:
+def head(m: Mapping[str, Any], thing: str) -> str:
+    """What it is, and of which run; ``thing`` is what it classifies."""
     options = ", ".join(f"{key}={value}" for key, value in m["model"].items() if key not in ("name", "models"))
     which = f"an ensemble of {m['members']} members" if m["member"] == "ensemble" else f"member {m['member']}"
     name = ", ".join(x["name"] for x in m["model"].get("models", [])) or m["model"]["name"]
     return (
-        f"# {m['name']}\n\nNode classifier: {name}{f' ({options})' if options else ''}, {which} of run "
+        f"# {m['name']}\n\n{thing} classifier: {name}{f' ({options})' if options else ''}, {which} of run "
         f"`{m['name']}`, {m['parameters']:,} parameters. Exported by graphstill {m['graphstill']}."
     )
 
@@ -68,18 +78,20 @@ def _prepared(m: Mapping[str, Any]) -> str:
     return ", as they are"
 
 
-def _protocol(m: Mapping[str, Any]) -> str:
+def protocol(m: Mapping[str, Any], things: str) -> str:
+    """How it was trained, on how many of which things."""
     p = m["protocol"]
     teacher = "no teacher" if p.get("teacher") is None else f"teacher: {p['teacher'].get('name', p['teacher'])}"
     return (
         "## How it was trained\n\n"
-        f"`{p['dataset']}`, split {p['split']} ({p['train']} training, {p['val']} validation, {p['test']} test nodes), "
-        f"{p['setting']}; selected by {p['selected_by']}; {teacher}. Loss: {m['effective_loss']}. "
+        f"`{p['dataset']}`, split {p['split']} ({p['train']} training, {p['val']} validation, {p['test']} test "
+        f"{things}), {p['setting']}; selected by {p['selected_by']}; {teacher}. Loss: {m['effective_loss']}. "
         f"Data hash `{m['data_hash'][:12]}`."
     )
 
 
-def _figures(m: Mapping[str, Any]) -> str:
+def figures(m: Mapping[str, Any]) -> str:
+    """A table of what was measured on validation and test."""
     r = m["results"]
     lines = ["## Figures", "", f"| {r['metric']} | % |", "|---|---|"]
     validation = r["validation"]

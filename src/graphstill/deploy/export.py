@@ -11,29 +11,29 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphstill.data import METRICS, NodeTask
+from graphstill.data import METRICS, ImageTask, NodeTask, Task
 from graphstill.deploy import parity, quantize
-from graphstill.deploy.card import card
+from graphstill.deploy.card import CARD, card
 from graphstill.deploy.engines import THREADS, Engines, fits, stand_in_case, task_case
 from graphstill.deploy.extra import needed
-from graphstill.deploy.figures import results
+from graphstill.deploy.figures import about
 from graphstill.deploy.folder import staged
+from graphstill.deploy.images import write_images
 from graphstill.deploy.measure import interleaved
-from graphstill.deploy.onnx_graph import OPSET, compile_dense
+from graphstill.deploy.onnx_graph import compile_dense
 from graphstill.deploy.parity import TOLERANCE, Case
 from graphstill.deploy.plan import Dense
 from graphstill.deploy.source import Source, source_of
-from graphstill.deploy.subject import ENSEMBLE, Member, Subject, description, subject_of
+from graphstill.deploy.subject import GraphSubject, Member, subject_of
 from graphstill.deploy.weights import write_weights
 from graphstill.engine import Run
-from graphstill.environment import environment, version
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.files import atomic_write_bytes, atomic_write_text
-from graphstill.runtime.manifest import FORMAT, write_manifest
+from graphstill.runtime.manifest import MODELS, write_manifest
 from graphstill.runtime.probe import Case as ProbeCase
 from graphstill.runtime.probe import write_probe
 
-MODEL, INT8, CARD = "model.onnx", "model.int8.onnx", "card.md"
+MODEL, INT8 = MODELS["onnx"], MODELS["int8"]
 ENGINES = ("onnx", "split", "int8")
 
 
@@ -41,26 +41,28 @@ def export(
     run: Run | str | Path,
     directory: str | Path,
     *,
-    task: NodeTask | None = None,
+    task: Task | None = None,
     member: Member = None,
     int8: str | None = None,
     engine: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a trained network as a folder that :class:`graphstill.runtime.Predictor` serves without torch.
+    """Write a trained network as a folder that :mod:`graphstill.runtime` serves without torch.
 
     Nothing is written unless every engine gives torch's logits on awkward graphs (isolated nodes, no edges, one node,
-    repeated edges, sizes never seen) to within 1e-4, relative where logits exceed 1.
+    repeated edges, sizes never seen), or on batches of images (one, an odd number, all black, all white), to within
+    1e-4, relative where logits exceed 1.
 
     Args:
         run: what `train` or `distill` returned, or the folder of one; of a recipe's folder its student.
         directory: the folder to make. It appears whole or not at all.
         task: the data of the run. Engines are then compared and timed on its graph; otherwise on a random graph of the
-            recorded size.
+            recorded size. Of images, the network is also compared on those for validation.
         member: its number; None for the one that validation picks; "ensemble" for the mean of the probabilities of all
             seeds, or, in groups, of the peers of the seed with the highest validation figure.
         int8: "dynamic" or "static" also writes a network with 8-bit weights, and measures it on validation nodes.
-            "static" takes ranges from the training graph without validation and test nodes. Needs the task.
+            "static" takes ranges from the training graph without validation and test nodes. Needs the task. Not for
+            images.
         engine: which engine to serve with by default; None takes the faster of "onnx" (one graph) and "split" (products
             and sums over neighbours in numpy, so that sparse features stay sparse).
         overwrite: replace an exported folder.
@@ -78,22 +80,42 @@ def export(
 def write(
     source: Source,
     directory: str | Path,
-    task: NodeTask | None = None,
+    task: Task | None = None,
     member: Member = None,
     int8: str | None = None,
     engine: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """See :func:`export`."""
-    run = source.run
-    task = None if task is None else task.to("cpu", torch.float32)
-    _check_options(run, task, int8, engine)
     needed("onnxruntime")
-    directory = Path(directory)
+    run, directory = source.run, Path(directory)
+    if task is not None and task.hash != run.result["data_hash"]:
+        raise DataError(
+            f"task {task.name!r} (hash {task.hash[:12]}) is not the data of run {run.name!r} (hash "
+            f"{run.result['data_hash'][:12]}), in graphstill.export: give the task that it was trained on, or none"
+        )
+    if source.of_images:
+        images = task.to("cpu") if isinstance(task, ImageTask) else None
+        return write_images(source, directory, images, member, int8, engine, overwrite)
+    nodes = task.to("cpu", torch.float32) if isinstance(task, NodeTask) else None
+    return _write_graphs(source, directory, nodes, member, int8, engine, overwrite)
+
+
+def _write_graphs(
+    source: Source,
+    directory: Path,
+    task: NodeTask | None,
+    member: Member,
+    int8: str | None,
+    engine: str | None,
+    overwrite: bool,
+) -> Path:
+    run = source.run
+    _check_options(task, int8, engine)
     with staged(directory, overwrite) as folder, torch.no_grad():
         subject = subject_of(run, member)
         cases = parity.made_cases(subject.network, run.result["inputs"])
-        manifest = _described(source, subject)
+        manifest = about(source, subject) | _read_by_runtime(run.result["protocol"], subject)
         _write_files(folder, run, subject, cases)
         if int8 is not None and task is not None:
             feeds = quantize.calibration_feeds(task, subject.inputs) if int8 == "static" else ()
@@ -119,52 +141,25 @@ def write(
     return directory
 
 
-def _check_options(run: Run, task: NodeTask | None, int8: str | None, engine: str | None) -> None:
+def _check_options(task: NodeTask | None, int8: str | None, engine: str | None) -> None:
     quantize.check_kind(int8, task)
     if engine is not None and engine not in ENGINES:
         raise ConfigError(f"engine={engine!r} in graphstill.export: {nearest(engine, ENGINES)}")
-    if task is not None and task.hash != run.result["data_hash"]:
-        raise DataError(
-            f"task {task.name!r} (hash {task.hash[:12]}) is not the data of run {run.name!r} (hash "
-            f"{run.result['data_hash'][:12]}), in graphstill.export: give the task that it was trained on, or none"
-        )
 
 
-def _described(source: Source, subject: Subject) -> dict[str, Any]:
-    """All of the manifest that needs no engine."""
-    run = source.run
-    result = run.result
+def _read_by_runtime(protocol: Mapping[str, Any], subject: GraphSubject) -> dict[str, Any]:
+    """The keys of the manifest that the runtime needs, but for the engines."""
     plan = subject.plan
     # Positions are added to features that are normalised already: what is normal for both together does not exist.
-    positions = result["protocol"].get("positions")
+    positions = protocol.get("positions")
     return {
-        "format": FORMAT,
-        "graphstill": version("graphstill"),
-        "opset": OPSET,
-        "name": run.name,
-        **description(run, subject),
-        "member": subject.members[0] if len(subject.members) == 1 else ENSEMBLE,
-        "members": len(subject.members),
-        "parameters": sum(p.numel() for module in subject.modules for p in module.parameters()),
-        "inputs": subject.inputs,
-        "outputs": ["logits"],
-        "features": result["inputs"],
-        "classes": result["outputs"],
-        "multi_label": subject.multi_label,
-        "metric": result["metric"],
         "hops": 0 if plan is None else plan.hops,
-        "feature_normalization": None if positions else _normalization(result["protocol"]),
+        "feature_normalization": None if positions else _normalization(protocol),
         "plan": [] if plan is None else plan.describe(),
-        "effective_loss": result["effective_loss"],
-        "protocol": result["protocol"],
-        "results": results(run, subject, source.comparison),
-        "data_hash": result["data_hash"],
-        "int8": None,
-        "environment": environment(),
     }
 
 
-def _write_files(folder: Path, run: Run, subject: Subject, cases: Sequence[Case]) -> None:
+def _write_files(folder: Path, run: Run, subject: GraphSubject, cases: Sequence[Case]) -> None:
     atomic_write_bytes(folder / MODEL, subject.model)
     if subject.plan is not None:
         for name, step in subject.plan.files():
@@ -175,7 +170,7 @@ def _write_files(folder: Path, run: Run, subject: Subject, cases: Sequence[Case]
     write_probe(folder, [ProbeCase(np.asarray(case.x), case.edge_index, case.logits) for case in kept])
 
 
-def _large(run: Run, task: NodeTask | None, subject: Subject) -> Case:
+def _large(run: Run, task: NodeTask | None, subject: GraphSubject) -> Case:
     """The task's graph, or one that stands in for it."""
     if task is not None:
         return task_case(task, subject.network)

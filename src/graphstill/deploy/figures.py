@@ -1,12 +1,43 @@
-"""What a run measured about the exported member, as plain values for the manifest and the card."""
+"""What is known of the exported member from its run, as plain values for the manifest and the card."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from graphstill.deploy.subject import Subject
+from graphstill.deploy.onnx_graph import OPSET
+from graphstill.deploy.source import Source
+from graphstill.deploy.subject import ENSEMBLE, Subject, description
 from graphstill.engine import Run, Summary
+from graphstill.environment import environment, version
+from graphstill.runtime.manifest import FORMAT
+
+
+def about(source: Source, subject: Subject) -> dict[str, Any]:
+    """The part of a manifest that every folder has, and that needs no engine."""
+    run = source.run
+    return {
+        "format": FORMAT,
+        "graphstill": version("graphstill"),
+        "opset": OPSET,
+        "name": run.name,
+        **description(run, subject),
+        "member": subject.members[0] if len(subject.members) == 1 else ENSEMBLE,
+        "members": len(subject.members),
+        "parameters": sum(p.numel() for module in subject.modules for p in module.parameters()),
+        "inputs": subject.inputs,
+        "outputs": ["logits"],
+        "features": run.result["inputs"],
+        "classes": run.result["outputs"],
+        "multi_label": subject.multi_label,
+        "metric": run.result["metric"],
+        "effective_loss": run.result["effective_loss"],
+        "protocol": run.result["protocol"],
+        "results": results(run, subject, source.comparison),
+        "data_hash": run.result["data_hash"],
+        "int8": None,
+        "environment": environment(),
+    }
 
 
 def results(run: Run, subject: Subject, comparison: dict[str, Any] | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,39 +18,56 @@ def export_module(module: torch.nn.Module, features: int, by_edges: bool) -> byt
     Raises:
         ExportError: torch's exporter refuses the module; its reason is in the message.
     """
-    needed("onnxscript")
     # Sizes that occur nowhere else in the module, or the exporter may take one for a constant.
     nodes, edges = 1013, 3019
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(nodes, features, generator=generator)
     edge_index = torch.randint(nodes, (2, edges), generator=generator)
+    inputs = {"x": (x, 0)} | ({"edge_index": (edge_index, 1)} if by_edges else {})
+    model = traced(
+        module,
+        inputs,
+        "write its forward without branches on values, and add self-loops outside of attention layers "
+        "(add_self_loops=False)",
+    )
+    add_whole_rows(model.graph)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def traced(module: torch.nn.Module, inputs: Mapping[str, tuple[torch.Tensor, int]], advice: str) -> Any:
+    """A module in evaluation mode as an ONNX model: of each named input an example, and its axis of any length.
+
+    Raises:
+        ExportError: torch's exporter refuses the module; its reason is in the message, and the advice.
+    """
+    needed("onnxscript")
     dynamic = torch.export.Dim.DYNAMIC
-    inputs = (x, edge_index) if by_edges else (x,)
     try:
         with quiet(), torch.no_grad():
             program: Any = torch.onnx.export(
                 module.eval(),
-                inputs,
+                tuple(example for example, _ in inputs.values()),
                 dynamo=True,
                 opset_version=OPSET,
                 external_data=False,
-                input_names=["x", "edge_index"][: len(inputs)],
+                input_names=list(inputs),
                 output_names=["logits"],
-                dynamic_shapes=({0: dynamic}, {1: dynamic})[: len(inputs)],
+                dynamic_shapes=tuple({axis: dynamic} for _, axis in inputs.values()),
                 verbose=False,
             )
     except Exception as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ExportError(
-            f"torch.onnx.export refuses {type(module).__name__} ({type(error).__name__}: {reason}): write its forward "
-            "without branches on values, and add self-loops outside of attention layers (add_self_loops=False)"
+            f"torch.onnx.export refuses {type(module).__name__} ({type(error).__name__}: {reason}): {advice}"
         ) from error
     model = program.model_proto
-    # Shapes that the exporter noted make quantisation fail; runtimes infer them anew.
+    # Shapes that the exporter noted make quantisation fail; runtimes infer them anew. What else it noted are lines of
+    # source by their paths on this machine.
     del model.graph.value_info[:]
-    add_whole_rows(model.graph)
-    content: bytes = model.SerializeToString()
-    return content
+    for part in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+    return model
 
 
 def add_whole_rows(graph: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,24 @@ PROBE_NODES = 64
 Network = Callable[[SparseFeatures | torch.Tensor, Adjacency], torch.Tensor]
 
 
+class Checked(Protocol):
+    """What parity is measured on: an input that has a name, and torch's logits for it."""
+
+    kind: ClassVar[str]
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def logits(self) -> Array: ...
+
+    @property
+    def size(self) -> dict[str, int]: ...
+
+
+C = TypeVar("C", bound=Checked)
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """An input and what torch makes of it.
@@ -28,10 +46,15 @@ class Case:
         x: ``[nodes, features]``. edge_index: int64 ``[2, edges]``. logits: float32 ``[nodes, outputs]``.
     """
 
+    kind: ClassVar[str] = "a graph with"
     name: str
     x: SparseFeatures | torch.Tensor
     edge_index: Array
     logits: Array
+
+    @property
+    def size(self) -> dict[str, int]:
+        return {"nodes": len(self.x), "edges": int(self.edge_index.shape[1])}
 
     @property
     def probe(self) -> bool:
@@ -89,9 +112,7 @@ def agreement(found: Array, expected: Array, multi_label: bool) -> float:
     return float((found.argmax(1) == expected.argmax(1)).mean())
 
 
-def measure(
-    run: Callable[[Case], Array], cases: Sequence[Case], multi_label: bool, engine: str
-) -> list[dict[str, Any]]:
+def measure(run: Callable[[C], Array], cases: Sequence[C], multi_label: bool, engine: str) -> list[dict[str, Any]]:
     """The figures of one engine on each case.
 
     Raises:
@@ -104,14 +125,13 @@ def measure(
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise ExportError(
-                f"engine {engine!r} fails on a graph with {case.name} ({type(error).__name__}: {reason}): nothing was "
-                "written; a module of your own has to work on such graphs after torch.onnx.export"
+                f"engine {engine!r} fails on {case.kind} {case.name} ({type(error).__name__}: {reason}): nothing was "
+                "written; a module of your own has to work on such inputs after torch.onnx.export"
             ) from error
         rows.append(
             {
                 "case": case.name,
-                "nodes": len(case.x),
-                "edges": int(case.edge_index.shape[1]),
+                **case.size,
                 "difference": difference(found, case.logits),
                 "agreement": agreement(found, case.logits, multi_label),
             }
@@ -119,12 +139,12 @@ def measure(
     return rows
 
 
-def check(rows: Sequence[dict[str, Any]], engine: str, tolerance: float = TOLERANCE) -> None:
+def check(rows: Sequence[dict[str, Any]], engine: str, tolerance: float = TOLERANCE, kind: str = Case.kind) -> None:
     """Raises ExportError where an engine is further from torch than the tolerance; it names the worst case."""
     worst = max(rows, key=lambda row: float(row["difference"]))
     if not worst["difference"] <= tolerance:
         raise ExportError(
-            f"engine {engine!r} differs from the trained network by {worst['difference']:.2g} on a graph with "
+            f"engine {engine!r} differs from the trained network by {worst['difference']:.2g} on {kind} "
             f"{worst['case']}, more than {tolerance:g}: nothing was written; report the model's options, or give "
             "another member="
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from graphstill.data import NodeTask, datasets
+from graphstill.data import Task, datasets, images
 from graphstill.engine import Run
-from graphstill.errors import CheckpointError, ExportError
+from graphstill.errors import CheckpointError
 
 RESULT, COMPARISON, RECIPE, STUDENT = "result.json", "comparison.json", "recipe.yaml", "student"
 
@@ -24,10 +25,11 @@ class Source:
     comparison: dict[str, Any] | None = None
     recipe: dict[str, Any] | None = None
 
-    def __post_init__(self) -> None:
-        refuse_images(self.run.result["protocol"], f"run {self.run.name!r}")
+    @property
+    def of_images(self) -> bool:
+        return of_images(self.run.result["protocol"])
 
-    def task(self, root: str | Path | None = None) -> NodeTask | None:
+    def task(self, root: str | Path | None = None) -> Task | None:
         """The data of the run, loaded again as its recipe says; None where there is no recipe.
 
         Raises:
@@ -35,16 +37,14 @@ class Source:
         """
         if self.recipe is None:
             return None
+        if self.of_images:
+            return images.load(root=root, **self.recipe["task"])
         return datasets.load(root=root, **self.recipe["task"])
 
 
-def refuse_images(protocol: dict[str, Any], what: str) -> None:
-    """Raises ExportError where the data are images: what is written and measured here runs on graphs and features."""
-    if "image_size" in protocol:
-        raise ExportError(
-            f"{what} is a network of images, in graphstill.export: exported folders hold networks of graphs; "
-            "run.member() is a plain module from images to logits, for torch.onnx.export"
-        )
+def of_images(protocol: Mapping[str, Any]) -> bool:
+    """Whether a run with this protocol learnt from images, not from nodes."""
+    return "image_size" in protocol
 
 
 def source_of(run: Run | str | Path) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,21 +27,35 @@ ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class Subject(ABC):
     """Members of a run and what they compute together.
 
     Attributes:
         members: their numbers in the run; more than one is an ensemble.
         modules: each as a standalone module.
-        plan: its steps; None for a module that is not of the zoo, which ``model`` alone holds.
-        model: the ONNX file. needs_graph: whether it reads edges.
+        model: the ONNX file. inputs: the names of its inputs.
     """
 
     members: tuple[int, ...]
     modules: tuple[torch.nn.Module, ...]
     multi_label: bool
-    plan: Plan | None
     model: bytes = field(repr=False)
+
+    @property
+    @abstractmethod
+    def inputs(self) -> list[str]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class GraphSubject(Subject):
+    """Members that classify nodes.
+
+    Attributes:
+        plan: its steps; None for a module that is not of the zoo, which ``model`` alone holds.
+        needs_graph: whether it reads edges.
+    """
+
+    plan: Plan | None
     needs_graph: bool
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency) -> Tensor:
@@ -52,12 +67,11 @@ class Subject:
 
     @property
     def inputs(self) -> list[str]:
-        """The inputs of the ONNX file."""
         degree = self.plan is not None and self.plan.needs_degree
         return ["x", *(["edge_index"] * self.needs_graph), *(["degree"] * degree)]
 
 
-def subject_of(run: Run, member: Member) -> Subject:
+def subject_of(run: Run, member: Member) -> GraphSubject:
     """One member (None: the one that validation picks), or ``"ensemble"``.
 
     The ensemble is of all seeds, or, in groups, of the peers of one seed: that with the highest mean validation figure.
@@ -79,7 +93,7 @@ def subject_of(run: Run, member: Member) -> Subject:
         return _foreign(first, members, modules, multi_label)
     stacked = [part for part in parts if isinstance(part, StackedCohort)]
     plan = ensemble_plan(stacked, multi_label) if len(members) > 1 else plan_of(first)
-    return Subject(members, modules, multi_label, plan, compile_plan(plan), plan.hops > 0)
+    return GraphSubject(members, modules, multi_label, compile_plan(plan), plan, plan.hops > 0)
 
 
 def chosen_members(run: Run, member: Member) -> tuple[int, ...]:
@@ -100,6 +114,11 @@ def chosen_members(run: Run, member: Member) -> tuple[int, ...]:
     return tuple(range(best, best + run.peers))
 
 
+def cohort_of(run: Run, i: int) -> tuple[Cohort, int]:
+    """The cohort that holds a member of a run, and the member's number in it."""
+    return (run.cohorts[0], i) if len(run.cohorts) == 1 else (run.cohorts[i % run.peers], i // run.peers)
+
+
 def _by_cohort(run: Run, members: Sequence[int]) -> list[tuple[int, list[int]]]:
     """(number of the cohort, members in it): one cohort of all, or one a peer."""
     if len(run.cohorts) == 1:
@@ -112,7 +131,7 @@ def _by_cohort(run: Run, members: Sequence[int]) -> list[tuple[int, list[int]]]:
 
 def _foreign(
     cohort: Cohort, members: tuple[int, ...], modules: tuple[torch.nn.Module, ...], multi_label: bool
-) -> Subject:
+) -> GraphSubject:
     assert isinstance(cohort, ForeignCohort)
     network = cohort.networks[0].to("cpu").float()
     convention = calling_convention(network)
@@ -122,7 +141,7 @@ def _foreign(
             "module a forward(x, edge_index)"
         )
     model = export_module(network, cohort.inputs, convention.by_edges)
-    return Subject(members, modules, multi_label, None, model, convention.by_edges)
+    return GraphSubject(members, modules, multi_label, model, None, convention.by_edges)
 
 
 def description(run: Run, subject: Subject) -> dict[str, Any]:

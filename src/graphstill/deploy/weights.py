@@ -9,7 +9,8 @@ from typing import Any
 from safetensors.torch import save
 from torch import Tensor
 
-from graphstill.deploy.subject import Subject, description
+from graphstill.deploy.image_subject import ImageSubject
+from graphstill.deploy.subject import Subject, cohort_of, description
 from graphstill.engine import Run
 from graphstill.files import atomic_write_bytes, atomic_write_json
 from graphstill.nn import StackedCohort
@@ -35,11 +36,13 @@ def write_weights(folder: Path, run: Run, subject: Subject) -> None:
         "weights": WEIGHTS,
         "rebuild": REBUILD_MODULE,
     }
-    cohort = run.cohorts[0 if len(run.cohorts) == 1 else subject.members[0] % run.peers]
-    if isinstance(cohort, StackedCohort):
+    cohort, i = cohort_of(run, subject.members[0])
+    if isinstance(subject, ImageSubject):
+        config["image"] = {"mean": subject.mean, "std": subject.std}
+        config["rebuild"] = REBUILD_IMAGES if single else REBUILD_MEMBERS
+    elif isinstance(cohort, StackedCohort):
         config["rebuild"] = REBUILD if single else REBUILD_MEMBERS
         if single:
-            i = subject.members[0] if len(run.cohorts) == 1 else subject.members[0] // run.peers
             pyg = cohort.to_pyg(i).to("cpu").float()
             atomic_write_bytes(folder / PYG, _packed(pyg.state_dict()))
             config["pyg"] = {"weights": PYG, "rebuild": REBUILD_PYG, "module": str(pyg).splitlines()}
@@ -51,16 +54,26 @@ def _packed(state: Mapping[str, Tensor]) -> bytes:
     return content
 
 
-REBUILD = [
+LOAD = [
     "import json",
-    "from graphstill.nn import make_model",
+    "from pathlib import Path",
+    "from graphstill.models import make_model",
     "from safetensors.torch import load_file",
-    "config = json.load(open('config.json'))",
+    "config = json.loads(Path('config.json').read_text())",
     "cohort = make_model(**config['model']).build(config['inputs'], config['outputs'], [0])",
+]
+REBUILD = [
+    *LOAD,
     "cohort.load_member_state(0, load_file('weights.safetensors'))",
     "network = cohort.member(0)  # network(x, edge_index) -> logits",
 ]
 REBUILD_PYG = [*REBUILD[:-1], "network = cohort.to_pyg(0)  # standard PyG layers; weights as in pyg.safetensors"]
+REBUILD_IMAGES = [
+    *LOAD,
+    "network = cohort.member(0)",
+    "network.load_state_dict(load_file('weights.safetensors'))",
+    "# network((images / 255 - mean) / std) -> logits: config['image'] has mean and std of each channel",
+]
 REBUILD_MEMBERS = [
     "as for one member, with the weights whose names begin with '0.', '1.', ...;",
     "the logits are the logarithm of the mean of their probabilities (multi-label: its logit)",

@@ -36,6 +36,9 @@ REQUIRED: dict[str, type | tuple[type, ...]] = {
     "files": dict,
     "digest": str,
 }
+# Under "image" where the network reads images: its input is then uint8 [n, channels, height, width], and "features"
+# counts channels. "mean" and "std" of each channel, and "class_names", stand beside them for those who read them.
+IMAGE_SIZES = ("channels", "height", "width")
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -107,6 +110,8 @@ def check(manifest: object, path: Path) -> None:
         if key not in manifest or not isinstance(manifest[key], kind):
             found = f"{manifest[key]!r:.80}" if key in manifest else "missing"
             raise ExportError(f"{key!r} is {found}. Where: {path}. Export the student again.")
+    if reads_images(manifest):
+        _check_image(manifest["image"], path)
     _choice(manifest["engine"], engines(manifest), "engine", path)
     _choice(manifest["feature_normalization"], NORMALIZATIONS, "feature_normalization", path)
     for engine in engines(manifest):
@@ -116,6 +121,11 @@ def check(manifest: object, path: Path) -> None:
 def engines(manifest: Mapping[str, Any]) -> list[str]:
     """The engines that the folder has the files for."""
     return [name for name, file in MODELS.items() if file in manifest["files"]] + ["split"] * bool(manifest["plan"])
+
+
+def reads_images(manifest: Mapping[str, Any]) -> bool:
+    """Whether the network reads images, not graphs and features."""
+    return "image" in manifest
 
 
 def inside(directory: Path, name: str) -> Path:
@@ -130,6 +140,13 @@ def inside(directory: Path, name: str) -> Path:
     if not path.is_file():
         raise ExportError(f"{name} is missing. Where: {directory}. Copy the folder again, whole, or export again.")
     return path
+
+
+def _check_image(image: object, path: Path) -> None:
+    sizes = [image.get(key) for key in IMAGE_SIZES] if isinstance(image, dict) else []
+    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+        wanted = ", ".join(IMAGE_SIZES)
+        raise ExportError(f"'image' is {image!r:.80}, not {wanted} above 0. Where: {path}. Export the student again.")
 
 
 def _choice(value: object, known: object, key: str, path: Path) -> None:

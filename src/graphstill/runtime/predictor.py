@@ -8,20 +8,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from graphstill.errors import ConfigError, DataError, ExportError, nearest
+from graphstill.errors import DataError
 from graphstill.runtime.area import Area
 from graphstill.runtime.engines import OnnxEngine, Plan, SplitEngine
 from graphstill.runtime.features import Features, Triple, binarize, check_features, normalize, select
 from graphstill.runtime.graph import Graph, Grown, check_nodes, gather
 from graphstill.runtime.jagged import Floats, Ints
-from graphstill.runtime.manifest import NAME, engines, inside, read_manifest
+from graphstill.runtime.manifest import NAME
+from graphstill.runtime.scores import labels, probabilities
+from graphstill.runtime.student import Student
 
 AnyFeatures = npt.ArrayLike | Triple | Features
 AnyGraph = Graph | npt.ArrayLike | None
 Nodes = npt.ArrayLike | Sequence[int] | None
 
 
-class Predictor:
+class Predictor(Student):
     """A student from the folder that ``graphstill export`` wrote.
 
     It keeps nothing between calls: give a :class:`Graph` and :class:`Features` made once, rather than bare arrays,
@@ -43,25 +45,13 @@ class Predictor:
 
     Raises:
         ExportError: the folder is missing, broken or incomplete.
-        ConfigError: another engine than the folder has, or a number of threads below 1.
+        ConfigError: a network of images, another engine than the folder has, or a number of threads below 1.
     """
 
     def __init__(self, directory: str | Path, threads: int = 1, engine: str | None = None) -> None:
         directory = Path(directory)
-        self.manifest = read_manifest(directory)
-        self.engines = engines(self.manifest)
-        self.engine: str = self.manifest["engine"] if engine is None else engine
-        if self.engine not in self.engines:
-            raise ConfigError(
-                f"engine={engine!r}. Where: {directory}. It has {', '.join(self.engines)} "
-                f"({nearest(self.engine, self.engines)})."
-            )
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise ConfigError(f"threads={threads!r}. Where: Predictor. Give a whole number of at least 1.")
-        self.threads = threads
-        self.classes: int = self.manifest["classes"]
+        super().__init__(directory, threads, engine)
         self.features: int = self.manifest["features"]
-        _check_sizes(directory, self.manifest["files"])
         plan = Plan(self.manifest["plan"], directory / NAME) if self.manifest["plan"] else None
         self.hops = None if plan is None else plan.hops
         self._run: SplitEngine | OnnxEngine
@@ -162,19 +152,11 @@ class Predictor:
 
     def predict(self, x: AnyFeatures, graph: AnyGraph = None, nodes: Nodes = None) -> Ints:
         """Labels: int64 ``[nodes]``; for several labels a node, 0 or 1 in ``[nodes, classes]``. See :meth:`logits`."""
-        logits = self.logits(x, graph, nodes)
-        if self.manifest["multi_label"]:
-            return (logits > 0).astype(np.int64)
-        return logits.argmax(axis=1)
+        return labels(self.logits(x, graph, nodes), self.manifest["multi_label"])
 
     def probabilities(self, x: AnyFeatures, graph: AnyGraph = None, nodes: Nodes = None) -> Floats:
         """Softmax of the logits; for several labels a node, sigmoid: ``[nodes, classes]``. See :meth:`logits`."""
-        logits = self.logits(x, graph, nodes)
-        if self.manifest["multi_label"]:
-            return np.float32(0.5) * (1 + np.tanh(np.float32(0.5) * logits))
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        made: Floats = shares / shares.sum(axis=1, keepdims=True)
-        return made
+        return probabilities(self.logits(x, graph, nodes), self.manifest["multi_label"])
 
     def _graph(self, graph: AnyGraph, num_nodes: int) -> Graph | None:
         if (graph is not None) != self.needs_graph:
@@ -209,14 +191,3 @@ def _no_edges(num_nodes: int) -> Area:
     """Nodes without a graph: for a student that reads none."""
     nothing = np.zeros(num_nodes, np.int64)
     return Area(np.zeros(num_nodes + 1, np.int64), nothing[:0], nothing, nothing)
-
-
-def _check_sizes(directory: Path, files: dict[str, dict[str, object]]) -> None:
-    """All files are there and as long as they were. `verify` also looks at what is in them."""
-    for name, entry in files.items():
-        size = inside(directory, name).stat().st_size
-        if size != entry["bytes"]:
-            raise ExportError(
-                f"{name} has {size} bytes, the manifest says {entry['bytes']}. Where: {directory}. "
-                "Copy the folder again, whole, or export again."
-            )

@@ -11,9 +11,11 @@ import numpy as np
 
 from graphstill.errors import ExportError
 from graphstill.runtime.graph import Graph
+from graphstill.runtime.images import ImagePredictor
 from graphstill.runtime.manifest import NAME, digest, engines, file_entries, read_manifest
+from graphstill.runtime.opening import AnyPredictor, open_student
 from graphstill.runtime.predictor import Predictor
-from graphstill.runtime.probe import Case, read_probe
+from graphstill.runtime.probe import AnyCase, Case, ImageCase, read_probe
 
 
 @dataclass(frozen=True)
@@ -83,25 +85,31 @@ def _files(directory: Path, manifest: dict[str, Any]) -> list[Finding]:
     return wrong or [Finding(True, "files", f"{len(expected)} as exported")]
 
 
-def _probe(directory: Path, manifest: dict[str, Any], engine: str, cases: list[Case]) -> Finding:
+def _probe(directory: Path, manifest: dict[str, Any], engine: str, cases: list[AnyCase]) -> Finding:
     name, allowed = f"engine {engine}", float(manifest["tolerance"][engine])
     if not cases:
         return Finding(False, name, "the probe is empty: export again")
     try:
-        predictor = Predictor(directory, engine=engine)
+        predictor = open_student(directory, engine=engine)
         worst = max(_difference(predictor, case) for case in cases)
     except Exception as error:  # noqa: BLE001 - whatever a machine's runtime says about the file is the finding
         return Finding(False, name, f"does not run here: {type(error).__name__}: {error}")
-    sizes = ", ".join(str(len(case.x)) for case in cases)
-    detail = f"differs by {worst:.1e} at most (allowed {allowed:.1e}) on {sizes} nodes"
+    sizes = ", ".join(str(len(case.logits)) for case in cases)
+    things = "images" if isinstance(predictor, ImagePredictor) else "nodes"
+    detail = f"differs by {worst:.1e} at most (allowed {allowed:.1e}) on {sizes} {things}"
     if worst <= allowed:
         return Finding(True, name, detail)
     return Finding(False, name, f"{detail}, {platform.machine()}: use another engine, or export again")
 
 
-def _difference(predictor: Predictor, case: Case) -> float:
+def _difference(predictor: AnyPredictor, case: AnyCase) -> float:
     """The largest one, in parts of the largest logit where that is above 1."""
-    logits = predictor.logits(case.x, Graph(case.edge_index, len(case.x)) if predictor.needs_graph else None)
+    if isinstance(predictor, ImagePredictor) and isinstance(case, ImageCase):
+        logits = predictor.logits(case.images)
+    elif isinstance(predictor, Predictor) and isinstance(case, Case):
+        logits = predictor.logits(case.x, Graph(case.edge_index, len(case.x)) if predictor.needs_graph else None)
+    else:
+        raise ExportError("the probe is of another kind than the network: export again")
     if logits.shape != case.logits.shape or not np.isfinite(logits).all():
         return float("inf")
     return float(np.abs(logits - case.logits).max(initial=0.0) / max(1.0, np.abs(case.logits).max(initial=0.0)))

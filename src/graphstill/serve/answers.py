@@ -1,4 +1,4 @@
-"""The two questions: about nodes of the graph that is loaded, and about a subgraph that comes with the request."""
+"""What is asked: about nodes of the graph that is loaded, a subgraph that comes with the request, or images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from graphstill.runtime import scores
 from graphstill.serve import payload
 from graphstill.serve.limits import Limits
 from graphstill.serve.refusal import Refusal
 from graphstill.serve.store import GraphStore
 
 if TYPE_CHECKING:
-    from graphstill.runtime import Predictor
+    from graphstill.runtime import ImagePredictor, Predictor
+    from graphstill.runtime.opening import AnyPredictor
 
 NODES_KEYS = ("nodes", "probabilities")
+IMAGES_KEYS = ("images", "probabilities")
 SUBGRAPH_KEYS = ("x", "edge_index", "nodes", "probabilities")
 
 
-def about_nodes(body: bytes, predictor: Predictor, store: GraphStore, limits: Limits) -> bytes:
+def about_nodes(body: bytes, predictor: Predictor, store: GraphStore | None, limits: Limits) -> bytes:
     """Predictions for {"nodes": [ids], "probabilities": bool}, as JSON."""
+    if store is None:
+        raise Refusal(409, "No graph is loaded. Where: this server. Start it with --graph, or use /predict/subgraph.")
     asked = payload.parse(body, NODES_KEYS, ["nodes"])
     probabilities = payload.flag(asked, "probabilities")
     nodes = payload.node_ids(asked["nodes"], store.num_nodes, limits.ids)
@@ -53,23 +58,27 @@ def about_subgraph(body: bytes, predictor: Predictor, limits: Limits) -> bytes:
     return _answer(predictor, nodes, logits, probabilities)
 
 
+def about_images(body: bytes, predictor: ImagePredictor, limits: Limits) -> bytes:
+    """Predictions for {"images": bytes in base64, "probabilities": bool}, as JSON."""
+    asked = payload.parse(body, IMAGES_KEYS, ["images"])
+    probabilities = payload.flag(asked, "probabilities")
+    images = payload.images(asked["images"], predictor.shape, limits.nodes)
+    return _json(predictor, {}, predictor.logits(images), probabilities)
+
+
 def _answer(
     predictor: Predictor, nodes: npt.NDArray[np.int64], logits: npt.NDArray[np.float32], probabilities: bool
 ) -> bytes:
     if not np.isfinite(logits).all():
         raise Refusal(422, "The prediction is not finite. Where: x. Send features of the size that it was trained on.")
+    return _json(predictor, {"nodes": nodes.tolist()}, logits, probabilities)
+
+
+def _json(
+    predictor: AnyPredictor, answer: dict[str, Any], logits: npt.NDArray[np.float32], probabilities: bool
+) -> bytes:
     several = bool(predictor.manifest["multi_label"])
-    labels = (logits > 0).astype(int) if several else logits.argmax(axis=1)
-    answer: dict[str, Any] = {"nodes": nodes.tolist(), "predictions": labels.tolist()}
+    answer["predictions"] = scores.labels(logits, several).tolist()
     if probabilities:
-        answer["probabilities"] = (_sigmoid(logits) if several else _softmax(logits)).tolist()
+        answer["probabilities"] = scores.probabilities(logits, several).tolist()
     return json.dumps(answer, allow_nan=False).encode()
-
-
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return 0.5 + 0.5 * np.tanh(0.5 * logits)  # never overflows

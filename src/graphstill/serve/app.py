@@ -2,42 +2,45 @@
 
 # No `from __future__ import annotations` here: FastAPI reads the types of the handlers, which are local to
 # create_app, because FastAPI is imported there and nowhere else.
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import graphstill
 from graphstill.errors import DataError, ServeError
-from graphstill.serve import answers
 from graphstill.serve.access_log import AccessLog
 from graphstill.serve.body import read_body
 from graphstill.serve.gate import Gate
 from graphstill.serve.limits import Limits
-from graphstill.serve.metadata import ids, metadata, pairs, request_schema, rows
+from graphstill.serve.metadata import metadata, request_schema
+from graphstill.serve.questions import Question, questions
 from graphstill.serve.refusal import Refusal
 from graphstill.serve.store import GraphStore
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from graphstill.runtime import Predictor
+    from graphstill.runtime.opening import AnyPredictor
 
 MISSING = "The package {} is not installed. Where: graphstill serve. Install it: pip install 'graphstill[serve]'."
 
 
 def create_app(
-    predictor: "Predictor", graph_store: GraphStore | None = None, limits: Limits | None = None
+    predictor: "AnyPredictor", graph_store: GraphStore | None = None, limits: Limits | None = None
 ) -> "FastAPI":
-    """A server's application: GET /health, /metadata; POST /predict/nodes, /predict/subgraph.
+    """A server's application: GET /health, /metadata; POST /predict/nodes, /predict/subgraph, or /predict/images.
 
     Every answer is JSON; an error is {"detail": what is wrong, where, what to do}. Predictions run in threads, so that
     the others are answered meanwhile.
 
     Args:
-        predictor: the student.
+        predictor: the student, of graphs or of images.
         graph_store: the graph that /predict/nodes asks about; without it that path answers 409.
         limits: what one request may take.
+
+    Returns:
+        The application; ``state.paths`` says what it answers, as "GET /health".
 
     Raises:
         ServeError: FastAPI is not installed.
@@ -61,11 +64,14 @@ def create_app(
     app = FastAPI(title="graphstill", version=graphstill.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(AccessLog)
 
-    async def answer(request: Request, work: Callable[[bytes], bytes]) -> Response:
-        with gate.place():
-            body = await read_body(request, limits)
-            content = await gate.run(partial(work, body))
-        return Response(content, media_type="application/json")
+    def handler(question: Question) -> Callable[[Request], Awaitable[Response]]:
+        async def predict(request: Request) -> Response:
+            with gate.place():
+                body = await read_body(request, limits)
+                content = await gate.run(partial(question.answer, body))
+            return Response(content, media_type="application/json")
+
+        return predict
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -75,32 +81,11 @@ def create_app(
     async def tell() -> dict[str, Any]:
         return about
 
-    @app.post(
-        "/predict/nodes",
-        openapi_extra=request_schema({"nodes": ids(limits.ids), "probabilities": {"type": "boolean"}}, ["nodes"]),
-    )
-    async def predict_nodes(request: Request) -> Response:
-        if graph_store is None:
-            raise Refusal(
-                409, "No graph is loaded. Where: this server. Start it with --graph, or use /predict/subgraph."
-            )
-        return await answer(
-            request, partial(answers.about_nodes, predictor=predictor, store=graph_store, limits=limits)
-        )
-
-    subgraph = {
-        "x": rows(predictor.features, limits.nodes),
-        "edge_index": pairs(limits.edges),
-        "nodes": ids(limits.nodes),
-        "probabilities": {"type": "boolean"},
-    }
-
-    @app.post(
-        "/predict/subgraph",
-        openapi_extra=request_schema(subgraph, ["x", "edge_index"] if predictor.needs_graph else ["x"]),
-    )
-    async def predict_subgraph(request: Request) -> Response:
-        return await answer(request, partial(answers.about_subgraph, predictor=predictor, limits=limits))
+    asked = questions(predictor, graph_store, limits)
+    for question in asked:
+        described = request_schema(question.properties, question.required)
+        app.add_api_route(question.path, handler(question), methods=["POST"], openapi_extra=described)
+    app.state.paths = ["GET /health", "GET /metadata", *(f"POST {question.path}" for question in asked)]
 
     @app.exception_handler(Refusal)
     async def refused(_: Request, error: Refusal) -> JSONResponse:
@@ -112,7 +97,7 @@ def create_app(
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> JSONResponse:
-        paths = "GET /health, GET /metadata, POST /predict/nodes, POST /predict/subgraph"
+        paths = ", ".join(app.state.paths)
         detail = f"{error.detail}. Where: {request.method} {request.url.path[:200]}. There are: {paths}."
         return JSONResponse({"detail": detail}, error.status_code, error.headers)
 

@@ -14,7 +14,7 @@ class Limits:
 
     Args:
         body_bytes: of one request. JSON is parsed in one piece while Python does nothing else: 0.4 s for 16 MiB.
-        nodes, edges: of a subgraph that a request brings along.
+        nodes, edges: of a subgraph that a request brings along; of images, `nodes` counts those of a request.
         ids: nodes that one request asks for.
         workers: predictions that run at the same time; by default one a core.
         waiting: requests that may wait for a worker; the next one is answered 503. At most `workers + waiting` bodies

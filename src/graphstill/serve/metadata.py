@@ -10,13 +10,13 @@ from graphstill.serve.limits import Limits
 from graphstill.serve.store import GraphStore
 
 if TYPE_CHECKING:
-    from graphstill.runtime import Predictor
+    from graphstill.runtime.opening import AnyPredictor
 
 #: How to compute, and what was measured case by case: in the manifest itself.
 INNER = ("plan", "tolerance", "parity")
 
 
-def metadata(predictor: Predictor, store: GraphStore | None, limits: Limits) -> dict[str, Any]:
+def metadata(predictor: AnyPredictor, store: GraphStore | None, limits: Limits) -> dict[str, Any]:
     """The manifest but its inner parts, of its files the hashes, the engine in use, the graph, the limits."""
     told = {key: value for key, value in predictor.manifest.items() if key not in INNER}
     return told | {
@@ -41,6 +41,10 @@ def ids(limit: int) -> dict[str, Any]:
 def rows(width: int, limit: int) -> dict[str, Any]:
     row = {"type": "array", "items": {"type": "number"}, "minItems": width, "maxItems": width}
     return {"type": "array", "items": row, "minItems": 1, "maxItems": limit}
+
+
+def encoded(what: str) -> dict[str, Any]:
+    return {"type": "string", "contentEncoding": "base64", "description": what}
 
 
 def pairs(limit: int) -> dict[str, Any]:

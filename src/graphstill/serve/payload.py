@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 from collections.abc import Collection
 from typing import Any, NoReturn
 
@@ -87,6 +89,27 @@ def features(value: Any, width: int, most: int) -> npt.NDArray[np.float32]:
         i, j = (int(k) for k in np.argwhere(~finite)[0])
         _refuse(f"x[{i}][{j}] is {shown(value[i][j])}, too large for float32", BODY, "Send finite numbers below 3e38")
     return x
+
+
+def images(value: Any, shape: tuple[int, ...], most: int) -> npt.NDArray[np.uint8]:
+    """Images [n, *shape] from the base64 of their bytes, in this order; at least one.
+
+    Raises:
+        Refusal: 422.
+    """
+    wanted = f"the base64 of uint8 [n, {', '.join(map(str, shape))}]"
+    if not isinstance(value, str) or not value:
+        _refuse(f"images is {shown(value)}", BODY, f"Send a text: {wanted}")
+    try:
+        content = base64.b64decode(value, validate=True)
+    except ValueError as error:
+        _refuse(f"images is no base64 ({error})", BODY, f"Send {wanted}")
+    count, rest = divmod(len(content), math.prod(shape))
+    if rest or not count:
+        _refuse(f"images has {len(content):,} bytes, not {math.prod(shape):,} for each image", BODY, f"Send {wanted}")
+    if count > most:
+        _refuse(f"images holds {count:,} of them, more than {most:,}", BODY, "Ask in several requests")
+    return np.frombuffer(content, np.uint8).reshape(count, *shape)
 
 
 def edges(value: Any, num_nodes: int, most: int) -> npt.NDArray[np.int64]:

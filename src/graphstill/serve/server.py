@@ -6,11 +6,11 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graphstill.errors import ServeError
+from graphstill.errors import ConfigError, ServeError
 from graphstill.serve.app import MISSING, create_app
 from graphstill.serve.limits import Limits
 from graphstill.serve.store import GraphStore
@@ -33,28 +33,32 @@ def serve(
     port: int = 8000,
     threads: int = 1,
     limits: Limits | None = None,
-    started: Callable[[str], None] = lambda _: None,
+    started: Callable[[str, Sequence[str]], None] = lambda *_: None,
 ) -> None:
     """Serve an exported student until SIGINT or SIGTERM; what runs then is still answered.
 
     Args:
-        graph: an `.npz` that /predict/nodes asks about.
+        graph: an `.npz` that /predict/nodes asks about; none for a student of images.
         port: 0 takes a free one.
         threads: of one prediction.
-        started: called with the URL as soon as the port is bound.
+        started: called with the URL and what is answered there, as soon as the port is bound.
 
     Raises:
         ServeError: an extra is missing, the address cannot be bound.
+        ConfigError: a graph for a student of images.
         ExportError: the folder is no export. DataError: the graph does not fit.
     """
-    from graphstill.runtime import Predictor
+    from graphstill.runtime import ImagePredictor
+    from graphstill.runtime.opening import open_student
 
-    predictor = Predictor(directory, threads=threads)
-    limits = limits or Limits()
-    store = None if graph is None else GraphStore.read(graph, predictor)
+    predictor, limits, store = open_student(directory, threads=threads), limits or Limits(), None
+    if graph is not None and isinstance(predictor, ImagePredictor):
+        raise ConfigError(f"a graph is given, and {directory} holds a network of images. Where: --graph. Leave it out.")
+    if graph is not None and not isinstance(predictor, ImagePredictor):
+        store = GraphStore.read(graph, predictor)
     app = create_app(predictor, store, limits)
     with bind(host, port) as listener:
-        started(url_of(listener))
+        started(url_of(listener), app.state.paths)
         server = make_server(app, limits)
         # After its own graceful end uvicorn raises the signal again, which would end this process as if by accident.
         for number in (signal.SIGINT, signal.SIGTERM):
