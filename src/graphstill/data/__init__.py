@@ -2,7 +2,7 @@
 
 from graphstill.data.batches import Batch
 from graphstill.data.images.task import ImageTask
-from graphstill.data.metrics import METRICS, accuracy, micro_f1
+from graphstill.data.metrics import METRICS, accuracy, micro_f1, roc_auc
 from graphstill.data.sealed import OpenedTest, SealedTest
 from graphstill.data.splits import Split, per_class_split, random_split
 from graphstill.data.task import NodeTask
@@ -23,4 +23,5 @@ __all__ = [
     "micro_f1",
     "per_class_split",
     "random_split",
+    "roc_auc",
 ]

@@ -16,6 +16,7 @@ from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
 from graphstill.data.features import binarized
 from graphstill.data.npz import CSR_PARTS, LAYOUT, read_npz
+from graphstill.data.options import Metric
 from graphstill.data.splits import Split
 from graphstill.data.task import NodeTask
 from graphstill.errors import ConfigError, DataError, nearest
@@ -110,6 +111,7 @@ def load(
     positions: int | None = None,
     walk_roots: int | None = None,
     walk_length: int | None = None,
+    metric: Metric | None = None,
 ) -> NodeTask:
     """A node task by name.
 
@@ -133,6 +135,7 @@ def load(
         positions: columns of position features to add, made from the edges that are left: see `with_positions`.
         walk_roots, walk_length: train on subgraphs that random walks meet, see `with_walks`: walks a batch, and steps
             of each (2 if None).
+        metric: what selects and what is tested, see `NodeTask`.
 
     Raises:
         DataError: unknown name, or data that can neither be found nor downloaded: the message says what to put where.
@@ -155,6 +158,7 @@ def load(
         normalize=entry.normalize if normalize == "default" else normalize,
         sparse=entry.sparse,
         batch_graphs=batch_graphs if batch_graphs is not None else entry.batch_graphs,
+        metric=metric,
     )
     removals = (
         ("edges", edges_removed, edges_seed, NodeTask.without_edges),

@@ -54,7 +54,43 @@ def micro_f1(logits: Tensor, y: Tensor) -> Tensor:
     return 2 * hits / marked.clamp(min=1)
 
 
-METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"accuracy": accuracy, "micro_f1": micro_f1}
+def roc_auc(logits: Tensor, y: Tensor) -> Tensor:
+    """Area under the receiver operating characteristic of two classes: how often a node of class 1 is above one of 0.
+
+    It does not depend on where the line between the classes is drawn, so that it can be compared over parts of the
+    data in which the classes have different shares. Ties count half.
+
+    Args:
+        logits: [members, nodes, 2]. Nodes are ranked by the second minus the first.
+        y: int64 [nodes], 0 or 1, both of which occur.
+
+    Returns:
+        float64 [members].
+
+    Raises:
+        DataError: there are no nodes, other than two classes, only one of them, or a label is hidden or missing (-1).
+    """
+    _check(logits, y, rank=1)
+    if bool((y < 0).any()):
+        raise DataError(_HIDDEN.format(count=int((y < 0).sum()), what="roc_auc"))
+    ones = int((y == 1).sum())
+    zeros = len(y) - ones
+    if logits.shape[-1] != 2 or not ones or not zeros:
+        raise DataError(
+            f"roc_auc of {logits.shape[-1]} classes, {ones} nodes of class 1 and {zeros} others: it is defined for two "
+            "classes that both occur; use accuracy"
+        )
+    areas = []
+    for score in (logits[..., 1] - logits[..., 0]).double():
+        _, group, counts = score.unique(return_inverse=True, return_counts=True)
+        rank = (counts.cumsum(0) - (counts.double() - 1) / 2)[group]  # of nodes that tie, the mean of theirs
+        areas.append((rank[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    return torch.stack(areas)
+
+
+METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "accuracy": accuracy, "micro_f1": micro_f1, "roc_auc": roc_auc,
+}  # fmt: skip
 
 _HIDDEN = (
     "{count} nodes have no label that may be seen, in {what}: "

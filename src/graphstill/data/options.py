@@ -5,6 +5,24 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 
 from graphstill.data.splits import Split
+from graphstill.errors import ConfigError
+
+Metric = Literal["accuracy", "micro_f1", "roc_auc"]
+
+
+def chosen_metric(asked: Metric | None, name: str, multi_label: bool, outputs: int) -> Metric:
+    """The metric of a task; the usual one where None was asked for. Raises ConfigError where it has no meaning."""
+    fitting: tuple[Metric, ...] = (
+        ("micro_f1",) if multi_label else ("accuracy", *(("roc_auc",) if outputs == 2 else ()))
+    )
+    if asked is None:
+        return fitting[0]
+    if asked not in fitting:
+        raise ConfigError(
+            f"metric={asked!r} of task {name!r}, which has {outputs} "
+            f"{'labels a node' if multi_label else 'classes'}: give {' or '.join(fitting)}, or leave it out"
+        )
+    return asked
 
 
 class TaskOptions(TypedDict, total=False):
@@ -17,6 +35,7 @@ class TaskOptions(TypedDict, total=False):
     normalize: Literal["row"] | None
     sparse: bool | None
     batch_graphs: int | None
+    metric: Metric | None
 
 
 class SplitOptions(TaskOptions, total=False):

@@ -22,7 +22,7 @@ class OpenedTest:
     Attributes:
         batch: the graph on which test nodes are predicted: the full one, or the union of the test graphs.
         index: int64 [test nodes]: their rows in the batch.
-        metric: "accuracy" or "micro_f1".
+        metric: a name of METRICS.
     """
 
     batch: Batch

@@ -17,7 +17,7 @@ from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
 from graphstill.data.features import as_features
 from graphstill.data.npz import read_npz
-from graphstill.data.options import SplitOptions, TaskOptions
+from graphstill.data.options import Metric, SplitOptions, TaskOptions, chosen_metric
 from graphstill.data.sealed import SealedTest, hidden_like
 from graphstill.data.splits import Split
 from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
@@ -47,13 +47,15 @@ class NodeTask:
         normalize: "row" divides each row of x by its absolute sum.
         sparse: whether features are kept sparse; None decides by storage and density.
         batch_graphs: training graphs a batch where there are several; None means all at once.
+        metric: what selects and what is tested: "accuracy", "micro_f1" (several labels a node), or "roc_auc" (two
+            classes, whose shares may differ between training and test); None is the first that fits.
 
     Attributes:
         x: SparseFeatures or Tensor, float32 [nodes, in_features].
         y: int64 [nodes] or float32 [nodes, num_outputs]; labels of training and validation nodes, else -1 or NaN.
         train_index, val_index, test_index: int64 node ids; labels of the last are in `test` only.
         num_nodes, num_edges (as stored: twice the undirected number), in_features, num_outputs: sizes.
-        multi_label: whether a node has several labels; metric: "accuracy", or "micro_f1" where it has.
+        multi_label: whether a node has several labels; metric: see above.
         inductive: whether test nodes are absent from training; graph_ptr: int64 [graphs + 1] or None.
         split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
         walks: how batches are drawn, see `with_walks`, or None.
@@ -135,6 +137,7 @@ class NodeTask:
         normalize: Literal["row"] | None = None,
         sparse: bool | None = None,
         batch_graphs: int | None = None,
+        metric: Metric | None = None,
     ) -> None:
         x = as_features(arrays.x, sparse=sparse, normalize=normalize)
         self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
@@ -152,7 +155,7 @@ class NodeTask:
         self.name, self.split, self._normalize = name, chosen.name, normalize
         self._binarized = arrays.binarized
         self.multi_label = labels.ndim == 2
-        self.metric = "micro_f1" if self.multi_label else "accuracy"
+        self.metric = chosen_metric(metric, name, self.multi_label, self.num_outputs)
         self.inductive = inductive or ptr is not None
         self.train_index, self.val_index, self.test_index = chosen.train, chosen.val, chosen.test
         part = torch.zeros(self.num_nodes, dtype=torch.uint8)

@@ -120,6 +120,8 @@ def distill(
         recipe["teacher_graph"] = teacher_graph
     if (walks := task.protocol().get("walks")) is not None:
         recipe["walks"] = walks  # not in the task's hash: the data are the same
+    if task.metric == "roc_auc":
+        recipe["metric"] = task.metric  # the same
     source = None if start is None else read_start(start, task)
     if source is not None:
         recipe["start"] = plain(start_identity(source))
