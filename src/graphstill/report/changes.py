@@ -11,11 +11,12 @@ GRAPHS = {"full": "the full graph", "own": "the students' graph", "unknown": "a 
 
 
 def data_text(protocol: Mapping[str, Any]) -> str:
-    """Data set, split, setting, and what was removed."""
+    """Data set, split, setting, what was removed, and how batches are drawn where that is not usual."""
     text = f"{protocol['dataset']}, {protocol['split']}, {protocol['setting']}"
     for key, what in REMOVED.items():
         text += "".join(f", without {100 * step['share']:g} % of the {what}" for step in protocol.get(key, ()))
-    return text
+    walks = protocol.get("walks")
+    return text if walks is None else f"{text}, batches of {walks['roots']:,} walks of {walks['length']} steps"
 
 
 def start_text(result: Mapping[str, Any]) -> str:

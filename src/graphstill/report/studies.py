@@ -109,7 +109,8 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
         rows.append(row)
     protocol = ordered[0]["protocol"]
     teachers = {teacher_text(result["teacher"]) for result in ordered if result["teacher"] is not None}
-    head = [f"#### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}."]
+    metric = "" if ordered[0]["metric"] == "accuracy" else f", {ordered[0]['metric']} in points"
+    head = [f"#### {task}", "", f"{protocol['dataset']}, split {protocol['split']}, {protocol['setting']}{metric}."]
     if teachers:
         head[-1] += f" Teacher {'; '.join(sorted(teachers))}."
     return "\n".join([*head, "", *markdown(HEADER, rows), *(["", *(f"- {note}" for note in notes)] if notes else [])])
