@@ -103,6 +103,16 @@ def test_light_modules_load_no_torch(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_training_does_not_load_the_compiler() -> None:
+    """torch loads it when a `torch.optim.Optimizer` is made: 1.4 seconds, as long as torch itself takes."""
+    code = (
+        "import sys, graphstill as gs\ntask = gs.datasets.load('digits')\none = gs.Training(epochs=1)\n"
+        "gs.distill(gs.models.GCN(hidden=4), task, method=gs.OAD(), peers=2, training=one)\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_files_are_short() -> None:
     long = {
         str(p.relative_to(ROOT)): n

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from graphstill.engine.training import PerRun, Training, decay_of
 from graphstill.errors import ConfigError
+
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 class MemberOptimizer(ABC):
@@ -49,8 +52,9 @@ class MemberOptimizer(ABC):
 class MemberAdam(MemberOptimizer):
     """Adam (Kingma and Ba, 2015) with L2 weight decay in the gradient, as `torch.optim.Adam`.
 
-    Where learning rate and decay are numbers, torch's fused implementation does the work. A list gives each run its
-    own value, and `step(members)` updates some members only; both need the member axis in front of every parameter.
+    Where learning rate and decay are numbers, torch's fused kernel does the work, called as a function: making a
+    `torch.optim.Adam` imports torch's compiler, which takes longer than a hundred epochs on Cora. A list gives each run
+    its own value, and `step(members)` updates some members only; both need the member axis in front of every parameter.
     """
 
     def __init__(
@@ -68,45 +72,30 @@ class MemberAdam(MemberOptimizer):
         self.betas, self.eps = betas, eps
         decays = [decay_of(name, weight_decay) for name, _ in self.named]
         self.scalar = not masked and all(isinstance(v, int | float) for v in [lr, *decays])
-        self.fused: torch.optim.Adam | None = None
         self.state: dict[str, Tensor] = {}
         if self.scalar:
             self.base = float(lr)  # type: ignore[arg-type]
-            groups: dict[float, list[nn.Parameter]] = {}
-            for (_, p), decay in zip(self.named, decays, strict=True):
-                groups.setdefault(float(decay), []).append(p)  # type: ignore[arg-type]
-            self.fused = torch.optim.Adam(
-                [{"params": ps, "weight_decay": decay} for decay, ps in groups.items()],
-                lr=self.base,
-                betas=betas,
-                eps=eps,
-                fused=True,
-            )
+            self.groups: dict[float, list[tuple[str, nn.Parameter]]] = {}
+            for named_parameter, decay in zip(self.named, decays, strict=True):
+                self.groups.setdefault(float(decay), []).append(named_parameter)  # type: ignore[arg-type]
         else:
             self.lr = [self._per_member(lr, p) for _, p in self.named]
             self.decay = [self._per_member(d, p) for (_, p), d in zip(self.named, decays, strict=True)]
         self.reset()
 
     def reset(self) -> None:
-        if self.fused is not None:
-            for _, p in self.named:
-                self.fused.state[p] = {
-                    "step": torch.zeros((), dtype=torch.float32, device=p.device),
-                    "exp_avg": torch.zeros_like(p),
-                    "exp_avg_sq": torch.zeros_like(p),
-                }
-            return
         for name, p in self.named:
-            self.state[f"{name}/step"] = torch.zeros(p.shape[0], *[1] * (p.dim() - 1), dtype=p.dtype, device=p.device)
+            # The fused kernel counts in float32, whatever the parameters are.
+            shape, dtype = ((), torch.float32) if self.scalar else ((p.shape[0], *[1] * (p.dim() - 1)), p.dtype)
+            self.state[f"{name}/step"] = torch.zeros(shape, dtype=dtype, device=p.device)
             self.state[f"{name}/exp_avg"] = torch.zeros_like(p)
             self.state[f"{name}/exp_avg_sq"] = torch.zeros_like(p)
 
     @torch.no_grad()
     def step(self, members: Tensor | None = None) -> None:
-        if self.fused is not None:
-            for group in self.fused.param_groups:
-                group["lr"] = self.base * self.factor
-            self.fused.step()
+        if self.scalar:
+            for same, group in self.groups.items():
+                self._fused_step(group, same)
             return
         b1, b2 = self.betas
         for (name, p), lr, decay in zip(self.named, self.lr, self.decay, strict=True):
@@ -121,10 +110,17 @@ class MemberAdam(MemberOptimizer):
                 self.state[f"{name}/{key}"][rows] = value
             p[rows] -= self.factor * lr[rows] * (m / (1 - b1**step)) / ((v / (1 - b2**step)).sqrt() + self.eps)
 
+    def _fused_step(self, group: Sequence[tuple[str, nn.Parameter]], decay: float) -> None:
+        moved = [(name, p, p.grad) for name, p in group if p.grad is not None]
+        first, second, steps = ([self.state[f"{name}/{key}"] for name, *_ in moved] for key in MOMENTS)
+        adam(
+            [p for _, p, _ in moved], [grad for *_, grad in moved], first, second, [], steps, fused=True, amsgrad=False,
+            beta1=self.betas[0], beta2=self.betas[1], lr=self.base * self.factor, weight_decay=decay, eps=self.eps,
+            maximize=False,
+        )  # fmt: skip
+
     def tensors(self) -> dict[str, Tensor]:
-        if self.fused is None:
-            return self.state
-        return {f"{name}/{key}": value for name, p in self.named for key, value in self.fused.state[p].items()}
+        return self.state
 
 
 class MemberSGD(MemberOptimizer):
