@@ -25,6 +25,8 @@ arguments = parser.parse_args()
 # Before numpy and torch are imported: their thread pools are sized once.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = str(arguments.threads)
+# Threads that have nothing to do sleep: those of the process whose turn it is not would otherwise spin on its cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from benchmarks.speed import page, results  # noqa: E402
 from benchmarks.speed.case import OURS, Case, all_cases  # noqa: E402

@@ -55,7 +55,10 @@ class Worker:
 
 
 def measure(case: Case, threads: int = 1, rounds: int | None = None) -> dict[str, Any]:
-    """One row of raw results: seconds of every round of every path under both settings, and peak memory."""
+    """One row of raw results: seconds of every round of every path under both settings, and peak memory.
+
+    With several threads each timing is followed by one of wall time with a single thread.
+    """
     settings = ("own",) if case.own_process else SETTINGS
     workers = {setting: Worker(case, setting, threads) for setting in settings}
     try:
@@ -63,7 +66,8 @@ def measure(case: Case, threads: int = 1, rounds: int | None = None) -> dict[str
             built = worker.ask("build")
         row = {"case": case.name, "subject": case.subject, "what": case.what, "unit": case.unit, **built}
         row["limits"] = workers[settings[-1]].ask("limits")
-        found: dict[str, dict[str, Any]] = {s: {p: {"cpu": [], "wall": []} for p in built["paths"]} for s in settings}
+        kept = ("cpu", "wall", *(["one thread"] if threads > 1 else []))
+        found: dict[str, dict[str, Any]] = {s: {p: {k: [] for k in kept} for p in built["paths"]} for s in settings}
         until = time.monotonic() + CASE_SECONDS
         for number in range(rounds or case.rounds):
             if number >= LEAST_ROUNDS and time.monotonic() > until:
@@ -73,6 +77,8 @@ def measure(case: Case, threads: int = 1, rounds: int | None = None) -> dict[str
                     cpu, wall = worker.ask("time", path)
                     found[setting][path]["cpu"].append(cpu)
                     found[setting][path]["wall"].append(wall)
+                    if threads > 1:
+                        found[setting][path]["one thread"].append(worker.ask("time_alone", path))
     finally:
         for worker in workers.values():
             worker.close()
@@ -155,6 +161,15 @@ class _Timed:
         for _ in range(repeats):
             step()
         return (_cpu() - cpu) / repeats, (time.perf_counter() - wall) / repeats
+
+    def time_alone(self, path: str) -> float:
+        """Wall seconds of one step with one thread of torch."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self.time(path)[1]
+        finally:
+            torch.set_num_threads(threads)
 
     def memory(self, path: str) -> float:
         """Megabytes that a path adds at its peak to what the data take: its set-up and two steps."""

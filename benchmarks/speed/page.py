@@ -44,7 +44,7 @@ def write() -> None:
 
 def page(text: str, rows: dict[str, Row], machine: Row, two: dict[str, Row]) -> str:
     """`text` with its generated parts replaced; `two`: the rows of runs with two threads."""
-    parts = {"machine": about(machine), "marks": marks(rows), "threads": threads(rows, two)}
+    parts = {"machine": about(machine), "marks": marks(rows), "threads": threads(two.values())}
     for key, part in {**parts, "cases": cases(rows.values())}.items():
         text = replaced(text, part, PAGE.name, key)
     return text
@@ -80,22 +80,19 @@ def marks(rows: dict[str, Row]) -> str:
     return f"{table}\n\nBelow {SAME:.0f}x under the same allocator settings: {', '.join(below) or 'none'}."
 
 
-def threads(one: dict[str, Row], two: dict[str, Row]) -> str:
-    """Wall times of cases measured with one thread and with two: a second core is there to save waiting."""
+def threads(two: Iterable[Row]) -> str:
+    """Wall times with one thread and with two, in turns: a second core is there to save waiting."""
     lines = []
-    for name, row in two.items():
-        if name not in one:
-            continue
-        setting = list(row["settings"])
+    for row in two:
+        settings = list(row["settings"])
         waits = [
-            [measure.seconds(r, setting[place], path, "wall") for r in (one[name], row)]
-            for path, place in ((OURS, -1), ("PyG", 0))
+            [measure.seconds(row, settings[place], path, clock) for clock in ("one thread", "wall")]
+            for path, place in ((OURS, -1), ("PyG", 0), ("gather", 0))
             if path in row["paths"]
         ]
         told = [part for pair in waits for part in (f"{_ms(pair[0])} to {_ms(pair[1])}", f"{pair[0] / pair[1]:.1f}x")]
-        told += [f"{waits[1][1] / waits[0][1]:.1f}x"] if len(waits) > 1 else ["", "", ""]
-        lines.append((f"`{name}`", *told))
-    header = ("case", "ours, wall ms", "gain", "PyG, wall ms", "gain", "PyG over ours, two threads")
+        lines.append((f"`{row['case']}`", *told, f"{waits[1][1] / waits[0][1]:.1f}x"))
+    header = ("case", "ours, wall ms", "gain", "baseline, wall ms", "gain", "baseline over ours, two threads")
     return _table(header, lines) if lines else "Not measured."
 
 
