@@ -158,7 +158,8 @@ def test_a_study_is_a_table_for_each_task_with_what_papers_say_beside_it(tmp_pat
     ]
     entry = {"method": "kd", "task": "cora", "figure": "83.2", "source": "a table", "why": "Another teacher."}
     unseen = {**entry, "setting": "inductive", "figure": "80.1"}
-    text = study_tables(cells, [{**entry, "setting": "transductive"}, unseen])
+    other = {**entry, "setting": "transductive", "student": "gat", "figure": "80.1"}
+    text = study_tables(cells, [{**entry, "setting": "transductive", "student": "gcn"}, unseen, other])
     assert "80.1" not in text
     overview, cora = text.split("#### cora")
     assert overview.splitlines()[2:4] == ["| kd | 80.45 (+0.12*) | 81.83 (+1.50*) |", "| gkd+kd | 82.83 (+2.50*) |  |"]

@@ -27,14 +27,14 @@ HEADER = ("method", "student", "alone", "distilled", "difference [95 % interval]
 def read_published(path: str | Path) -> list[dict[str, str]]:
     """Figures of papers: a YAML list of mappings with method, task, figure, source and why (it differs from ours).
 
-    `setting` is transductive where it is left out.
+    `setting` is transductive where it is left out; `student` is the network that the figure is of, any if left out.
 
     Raises ConfigError for an entry that lacks one of them or has another key.
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     keys = {"method", "task", "figure", "source", "why"}
     for number, entry in enumerate(entries):
-        if not isinstance(entry, dict) or set(entry) - {"setting"} != keys:
+        if not isinstance(entry, dict) or set(entry) - {"setting", "student"} != keys:
             raise ConfigError(f"entry {number + 1} of {path} is {entry!r}: give exactly {', '.join(sorted(keys))}")
     return [{"setting": "transductive"} | {key: str(value) for key, value in entry.items()} for entry in entries]
 
@@ -94,7 +94,8 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
     for result, p in corrected(ordered):
         method = method_of(result)
         wanted = {"method": method, "task": task, "setting": result["protocol"]["setting"]}
-        found = [entry for entry in published if wanted.items() <= entry.items()]
+        student = result["student"]["models"][0]["name"]
+        found = [e for e in published if wanted.items() <= e.items() and e.get("student", student) == student]
         for entry in found:
             notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
         row = (
