@@ -38,6 +38,7 @@ def command(
 ) -> None:
     """Write a trained student as a folder that runs without torch, after checking that it computes the same."""
     from graphstill.deploy.export import write
+    from graphstill.deploy.options import Options
     from graphstill.deploy.source import source_of
     from graphstill.runtime.manifest import read_manifest
 
@@ -50,7 +51,7 @@ def command(
             raise
         task = None
         log(f"without the data of the run: {error}")
-    path = write(source, out, task, number, int8, engine, overwrite)
+    path = write(source, out, task, Options(number, int8, engine, overwrite))
     manifest = read_manifest(path)
     log(f"written: {path}")
     emit({**manifest, "directory": str(path)}, json, lambda: summary(manifest))

@@ -173,7 +173,8 @@ def load(
         task = task.with_positions(positions)
     if walk_roots is None and walk_length is not None:
         raise ConfigError(f"walk_length={walk_length} with dataset {name!r}: give walk_roots too, the walks a batch")
-    return task if walk_roots is None else task.with_walks(walk_roots, 2 if walk_length is None else walk_length)
+    length = {} if walk_length is None else {"length": walk_length}
+    return task if walk_roots is None else task.with_walks(walk_roots, **length)
 
 
 def loader(name: str) -> Callable[..., NodeTask | images.ImageTask]:

@@ -23,9 +23,7 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     Raises:
         DataError: there are no nodes, or a label is hidden or missing (-1).
     """
-    _check(logits, y, rank=1)
-    if bool((y < 0).any()):
-        raise DataError(_HIDDEN.format(count=int((y < 0).sum()), what="accuracy"))
+    _check_classes(logits, y, "accuracy")
     return (logits.argmax(dim=-1) == y).sum(dim=-1).double() / y.shape[0]
 
 
@@ -70,9 +68,7 @@ def roc_auc(logits: Tensor, y: Tensor) -> Tensor:
     Raises:
         DataError: there are no nodes, other than two classes, only one of them, or a label is hidden or missing (-1).
     """
-    _check(logits, y, rank=1)
-    if bool((y < 0).any()):
-        raise DataError(_HIDDEN.format(count=int((y < 0).sum()), what="roc_auc"))
+    _check_classes(logits, y, "roc_auc")
     ones = int((y == 1).sum())
     zeros = len(y) - ones
     if logits.shape[-1] != 2 or not ones or not zeros:
@@ -96,6 +92,12 @@ _HIDDEN = (
     "{count} nodes have no label that may be seen, in {what}: "
     "score rows of batch.train_rows or batch.val_rows only; test labels are scored by task.test.open(...).score(...)"
 )
+
+
+def _check_classes(logits: Tensor, y: Tensor, what: str) -> None:
+    _check(logits, y, rank=1)
+    if bool((y < 0).any()):
+        raise DataError(_HIDDEN.format(count=int((y < 0).sum()), what=what))
 
 
 def _check(logits: Tensor, y: Tensor, rank: int) -> None:

@@ -44,7 +44,8 @@ class Views:
 
     def training(self, epoch: int, seed: int) -> Sequence[Batch]:
         if self.walks is not None:
-            return self.walks.batches(self._whole_training(), epoch, seed)
+            whole = self._whole_training()
+            return self.walks.batches(whole, epoch, seed, lambda rows: self._part(whole, rows, full=False))
         graphs = self._graphs_of(TRAIN)
         if self.batch_graphs is None or self.batch_graphs >= len(graphs):
             return (self._whole_training(),)
@@ -78,9 +79,8 @@ class Views:
             return self.full()
         if "training" not in self._batches:
             if self.graph_ptr is None:
-                nodes = (self.part != TEST).nonzero().view(-1)
-                graph = induced_graph(self.graph, nodes)
-                self._batches["training"] = self._batch(select_rows(self.x, nodes), graph, nodes, full=True)
+                seen = (self.part != TEST).nonzero().view(-1)
+                self._batches["training"] = self._part(self.full(), seen, full=True)
             else:
                 self._batches["training"] = self._union(self._graphs_of(TRAIN), full=True)
         return self._batches["training"]
@@ -101,6 +101,11 @@ class Views:
         nodes = torch.cat([torch.arange(begin, end, device=self.y.device) for begin, end in bounds])
         union = Adjacency.disjoint([self._graphs[graph] for graph in graphs])
         return self._batch(select_rows(self.x, nodes), union, nodes, full)
+
+    def _part(self, batch: Batch, rows: Tensor, full: bool) -> Batch:
+        """These rows (sorted) of a batch, and the edges between them."""
+        graph = induced_graph(batch.graph, rows)
+        return self._batch(select_rows(batch.x, rows), graph, batch.nodes[rows], full)
 
     def _batch(self, x: SparseFeatures | Tensor, graph: Adjacency, nodes: Tensor, full: bool) -> Batch:
         part = self.part[nodes]

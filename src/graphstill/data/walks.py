@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphstill.data.batches import Batch, LazyBatches, induced_graph
-from graphstill.data.features import select_rows
+from graphstill.data.batches import Batch, LazyBatches
 from graphstill.data.splits import stream
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
@@ -31,13 +30,16 @@ class Walks:
     roots: int
     length: int
 
-    def batches(self, whole: Batch, epoch: int, seed: int) -> Sequence[Batch]:
-        """The batches of an epoch. In each epoch every node is the root of one walk, so that none is left out."""
+    def batches(self, whole: Batch, epoch: int, seed: int, part: Callable[[Tensor], Batch]) -> Sequence[Batch]:
+        """The batches of an epoch, made by `part` of their rows of the whole.
+
+        In each epoch every node is the root of one walk, so that none is left out.
+        """
         dealt = self._roots(whole, stream(seed, "roots of random walks", epoch))
 
         def make(number: int) -> Batch:
             generator = stream(seed, "steps of random walks", epoch, number)
-            return part_of(whole, walk(whole.graph, dealt[number], self.length, generator))
+            return part(walk(whole.graph, dealt[number], self.length, generator))
 
         return LazyBatches(range(len(dealt)), make)
 
@@ -103,12 +105,3 @@ def walk(graph: Adjacency, roots: Tensor, length: int, generator: np.random.Gene
         inside = edge.clamp(max=max(graph.num_edges - 1, 0))
         met.append(torch.where(degree > 0, graph.source[inside].long(), at) if graph.num_edges else at)
     return torch.cat(met).unique()
-
-
-def part_of(whole: Batch, kept: Tensor) -> Batch:
-    """The batch of these rows (sorted) and the edges between them."""
-    place = torch.full((len(whole.nodes),), -1, dtype=torch.long, device=kept.device)
-    place[kept] = torch.arange(len(kept), device=kept.device)
-    train, val = (place[rows][place[rows] >= 0] for rows in (whole.train_rows, whole.val_rows))
-    graph = induced_graph(whole.graph, kept)
-    return Batch(select_rows(whole.x, kept), graph, whole.y[kept], train, val, whole.nodes[kept], full=False)

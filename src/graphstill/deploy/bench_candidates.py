@@ -15,7 +15,6 @@ import torch
 from graphstill.data import NodeTask, datasets
 from graphstill.deploy.export import export
 from graphstill.deploy.source import of_images
-from graphstill.deploy.subject import cohort_of
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import SparseFeatures
@@ -68,7 +67,7 @@ class Candidate:
         if self.run is None or not isinstance(member, int):
             return None
         run, batch = self.run, task.full_batch()
-        cohort, i = cohort_of(run, member)
+        cohort, i = run.cohort_of(member)
         module = cohort.to_pyg(i).eval()
         x = batch.x.to_dense() if isinstance(batch.x, SparseFeatures) else batch.x
         edge_index = batch.graph.edge_index()

@@ -21,10 +21,11 @@ from graphstill.deploy.folder import staged
 from graphstill.deploy.images import write_images
 from graphstill.deploy.measure import interleaved
 from graphstill.deploy.onnx_graph import compile_dense
+from graphstill.deploy.options import Member, Options
 from graphstill.deploy.parity import TOLERANCE, Case
 from graphstill.deploy.plan import Dense
 from graphstill.deploy.source import Source, source_of
-from graphstill.deploy.subject import GraphSubject, Member, subject_of
+from graphstill.deploy.subject import GraphSubject, subject_of
 from graphstill.deploy.weights import write_weights
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError, nearest
@@ -74,18 +75,10 @@ def export(
         ExportError: parity fails, the folder exists, or the network cannot be exported.
         ConfigError, DataError, CheckpointError: an option, the task, or the run is not what it should be.
     """
-    return write(source_of(run), directory, task, member, int8, engine, overwrite)
+    return write(source_of(run), directory, task, Options(member, int8, engine, overwrite))
 
 
-def write(
-    source: Source,
-    directory: str | Path,
-    task: Task | None = None,
-    member: Member = None,
-    int8: str | None = None,
-    engine: str | None = None,
-    overwrite: bool = False,
-) -> Path:
+def write(source: Source, directory: str | Path, task: Task | None, options: Options) -> Path:
     """See :func:`export`."""
     needed("onnxruntime")
     run, directory = source.run, Path(directory)
@@ -96,24 +89,16 @@ def write(
         )
     if source.of_images:
         images = task.to("cpu") if isinstance(task, ImageTask) else None
-        return write_images(source, directory, images, member, int8, engine, overwrite)
+        return write_images(source, directory, images, options)
     nodes = task.to("cpu", torch.float32) if isinstance(task, NodeTask) else None
-    return _write_graphs(source, directory, nodes, member, int8, engine, overwrite)
+    return _write_graphs(source, directory, nodes, options)
 
 
-def _write_graphs(
-    source: Source,
-    directory: Path,
-    task: NodeTask | None,
-    member: Member,
-    int8: str | None,
-    engine: str | None,
-    overwrite: bool,
-) -> Path:
-    run = source.run
+def _write_graphs(source: Source, directory: Path, task: NodeTask | None, options: Options) -> Path:
+    run, int8, engine = source.run, options.int8, options.engine
     _check_options(task, int8, engine)
-    with staged(directory, overwrite) as folder, torch.no_grad():
-        subject = subject_of(run, member)
+    with staged(directory, options.overwrite) as folder, torch.no_grad():
+        subject = subject_of(run, options.member)
         cases = parity.made_cases(subject.network, run.result["inputs"])
         manifest = about(source, subject) | _read_by_runtime(run.result["protocol"], subject)
         _write_files(folder, run, subject, cases)
@@ -202,8 +187,7 @@ def _parity(engines: Engines, cases: Sequence[Case], multi_label: bool) -> dict[
     allowed = dict.fromkeys(engines.predictors, TOLERANCE)
     if "int8" in allowed:
         allowed["int8"] = max(TOLERANCE, 2 * parity.summary(every["int8"])["difference"])
-    names = [case.name for case in cases]
-    return {"parity": {"tolerance": TOLERANCE, "engines": worst, "cases": names, "every": every}, "tolerance": allowed}
+    return {"parity": parity.told(cases, worst, every), "tolerance": allowed}
 
 
 def _normalization(protocol: Mapping[str, Any]) -> str | None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from graphstill.data.images.augment import as_floats, scale_and_shift
 from graphstill.deploy.ensemble import ensemble_logits
 from graphstill.deploy.extra import onnx_module
 from graphstill.deploy.foreign import traced
-from graphstill.deploy.subject import Member, Subject, chosen_members, cohort_of
+from graphstill.deploy.options import Member
+from graphstill.deploy.subject import Subject, chosen_members
 from graphstill.engine import Run
-from graphstill.errors import ConfigError
-from graphstill.ops import blurs
 
 IMAGES = "images"
 #: Images that torch takes at a time, and the example that the exporter follows.
@@ -45,12 +45,11 @@ class ImageSubject(Subject):
 
     def normalized(self, images: Tensor) -> Tensor:
         """Bytes ``[n, channels, height, width]`` as a task on images hands them out."""
-        scale, shift = _scale_and_shift(self.mean, self.std)
-        return images.float() * scale + shift
+        return as_floats(images, *scale_and_shift(self.mean, self.std))
 
     def bytes_of(self, x: Tensor) -> Tensor:
         """The other way round: from 256 values a channel, rounding finds the one that it was."""
-        scale, shift = _scale_and_shift(self.mean, self.std)
+        scale, shift = scale_and_shift(self.mean, self.std)
         return ((x - shift) / scale).round().to(torch.uint8)
 
 
@@ -65,7 +64,7 @@ class FromBytes(torch.nn.Module):
         self.members = torch.nn.ModuleList(members)
         self.scale: Tensor
         self.shift: Tensor
-        scale, shift = _scale_and_shift(mean, std)
+        scale, shift = scale_and_shift(mean, std)
         self.register_buffer("scale", scale)
         self.register_buffer("shift", shift)
         self.eval()
@@ -86,7 +85,8 @@ def image_subject_of(run: Run, member: Member) -> ImageSubject:
     """
     members, protocol = chosen_members(run, member), run.result["protocol"]
     for i in members:
-        _refuse_filter(run, i)
+        cohort, own = run.cohort_of(i)
+        cohort.refuse_filter(own)
     modules = tuple(run.member(i).to("cpu").float().eval() for i in members)
     height, width = protocol["image_size"]
     shape = (int(run.result["inputs"]), int(height), int(width))
@@ -107,20 +107,3 @@ def image_model(module: FromBytes, shape: tuple[int, int, int]) -> bytes:
     onnx_module().checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
-
-
-def _refuse_filter(run: Run, i: int) -> None:
-    """Raises ConfigError where member i still smooths its maps: the curriculum that it was to unlearn had not ended."""
-    cohort, own = cohort_of(run, i)
-    width = float(cohort.member_state(own)["smoothing"])
-    if blurs(width):
-        raise ConfigError(
-            f"member {i} of run {run.name!r}, a {cohort.spec}, was selected while its maps were smoothed (width "
-            f"{width:.3g}), in graphstill.export: let the curriculum end earlier, or set training.select_after"
-        )
-
-
-def _scale_and_shift(mean: Sequence[float], std: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """``[channels, 1, 1]`` each, rounded where the task rounds: bytes * scale + shift."""
-    means, deviations = (torch.tensor(values, dtype=torch.float64)[:, None, None] for values in (mean, std))
-    return (1 / (255 * deviations)).float(), (-means / deviations).float()

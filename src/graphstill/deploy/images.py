@@ -18,10 +18,10 @@ from graphstill.deploy.figures import about
 from graphstill.deploy.folder import staged
 from graphstill.deploy.image_subject import ImageSubject, image_subject_of
 from graphstill.deploy.measure import interleaved
+from graphstill.deploy.options import Options
 from graphstill.deploy.parity import TOLERANCE
 from graphstill.deploy.plan import Array
 from graphstill.deploy.source import Source
-from graphstill.deploy.subject import Member
 from graphstill.deploy.weights import write_weights
 from graphstill.errors import ConfigError, ExportError
 from graphstill.files import atomic_write_bytes, atomic_write_text
@@ -56,24 +56,16 @@ class ImageCase:
         return {"images": len(self.images)}
 
 
-def write_images(
-    source: Source,
-    directory: Path,
-    task: ImageTask | None,
-    member: Member,
-    int8: str | None,
-    engine: str | None,
-    overwrite: bool,
-) -> Path:
+def write_images(source: Source, directory: Path, task: ImageTask | None, options: Options) -> Path:
     """See :func:`graphstill.export`; the options are checked here."""
-    run = source.run
+    run, int8, engine = source.run, options.int8, options.engine
     if int8 is not None or engine not in (None, ENGINE):
         raise ConfigError(
             f"int8={int8!r}, engine={engine!r} of run {run.name!r} on images, in graphstill.export: there is one "
             f"engine, {ENGINE!r}, with 32-bit weights (convolutions run slower with 8 bits); leave both out"
         )
-    with staged(directory, overwrite) as folder, torch.no_grad():
-        subject = image_subject_of(run, member)
+    with staged(directory, options.overwrite) as folder, torch.no_grad():
+        subject = image_subject_of(run, options.member)
         cases = made_cases(subject)
         manifest = about(source, subject) | _read_by_runtime(subject, task)
         atomic_write_bytes(folder / MODEL, subject.model)
@@ -86,12 +78,7 @@ def write_images(
             cases.append(validation_case(subject, task))
         rows = parity.measure(lambda case: predictor.logits(case.images), cases, False, ENGINE)
         parity.check(rows, ENGINE, kind=ImageCase.kind)
-        manifest["parity"] = {
-            "tolerance": TOLERANCE,
-            "engines": {ENGINE: parity.summary(rows)},
-            "cases": [case.name for case in cases],
-            "every": {ENGINE: rows},
-        }
+        manifest["parity"] = parity.told(cases, {ENGINE: parity.summary(rows)}, {ENGINE: rows})
         manifest["timing"] = _timing(predictor, cases[0].images)
         manifest["sizes"] = {MODEL: (folder / MODEL).stat().st_size}
         atomic_write_text(folder / CARD, card(manifest, directory.name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -156,3 +156,8 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         "difference": max(float(row["difference"]) for row in rows),
         "agreement": min(float(row["agreement"]) for row in rows),
     }
+
+
+def told(cases: Sequence[Checked], worst: Mapping[str, Any], every: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest says of it: of each engine the summary, and the figures of every case."""
+    return {"tolerance": TOLERANCE, "engines": worst, "cases": [case.name for case in cases], "every": every}

@@ -14,6 +14,7 @@ from graphstill.deploy.ensemble import ensemble_logits, ensemble_plan
 from graphstill.deploy.families import plan_of
 from graphstill.deploy.foreign import export_module
 from graphstill.deploy.onnx_graph import compile_plan
+from graphstill.deploy.options import Member
 from graphstill.deploy.plan import Plan
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, ExportError
@@ -22,7 +23,6 @@ from graphstill.nn.calling import Convention, calling_convention
 from graphstill.nn.inputs import as_dense, as_edge_index
 from graphstill.ops import Adjacency, SparseFeatures
 
-Member = int | str | None
 ENSEMBLE = "ensemble"
 
 
@@ -82,7 +82,7 @@ def subject_of(run: Run, member: Member) -> GraphSubject:
     multi_label = run.result["metric"] == "micro_f1"
     members = chosen_members(run, member)
     modules = tuple(run.member(i).to("cpu").float().eval() for i in members)
-    parts = [(run.cohorts[k].select(own)) for k, own in _by_cohort(run, members)]
+    parts = [cohort.select(own) for cohort, own in _by_cohort(run, members)]
     first = parts[0]
     if isinstance(first, ForeignCohort):
         if len(members) > 1:
@@ -114,19 +114,13 @@ def chosen_members(run: Run, member: Member) -> tuple[int, ...]:
     return tuple(range(best, best + run.peers))
 
 
-def cohort_of(run: Run, i: int) -> tuple[Cohort, int]:
-    """The cohort that holds a member of a run, and the member's number in it."""
-    return (run.cohorts[0], i) if len(run.cohorts) == 1 else (run.cohorts[i % run.peers], i // run.peers)
-
-
-def _by_cohort(run: Run, members: Sequence[int]) -> list[tuple[int, list[int]]]:
-    """(number of the cohort, members in it): one cohort of all, or one a peer."""
-    if len(run.cohorts) == 1:
-        return [(0, list(members))]
-    found: dict[int, list[int]] = {}
+def _by_cohort(run: Run, members: Sequence[int]) -> list[tuple[Cohort, list[int]]]:
+    """Each cohort that holds some of the members, and their numbers in it."""
+    found: dict[int, tuple[Cohort, list[int]]] = {}
     for i in members:
-        found.setdefault(i % run.peers, []).append(i // run.peers)
-    return list(found.items())
+        cohort, own = run.cohort_of(i)
+        found.setdefault(id(cohort), (cohort, []))[1].append(own)
+    return list(found.values())
 
 
 def _foreign(

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from graphstill.deploy.image_subject import ImageSubject
-from graphstill.deploy.subject import Subject, cohort_of, description
+from graphstill.deploy.subject import Subject, description
 from graphstill.engine import Run
 from graphstill.files import atomic_write_bytes, atomic_write_json
 from graphstill.nn import StackedCohort
@@ -36,7 +36,7 @@ def write_weights(folder: Path, run: Run, subject: Subject) -> None:
         "weights": WEIGHTS,
         "rebuild": REBUILD_MODULE,
     }
-    cohort, i = cohort_of(run, subject.members[0])
+    cohort, i = run.cohort_of(subject.members[0])
     if isinstance(subject, ImageSubject):
         config["image"] = {"mean": subject.mean, "std": subject.std}
         config["rebuild"] = REBUILD_IMAGES if single else REBUILD_MEMBERS

@@ -108,9 +108,14 @@ class Run:
         index = self.best_member() if index is None else index
         if not 0 <= index < self.members:
             raise IndexError(f"member {index} of a run with {self.members} members (0..{self.members - 1})")
+        cohort, own = self.cohort_of(index)
+        return cohort.member(own)
+
+    def cohort_of(self, index: int) -> tuple[Cohort, int]:
+        """The cohort that holds a member, and its number there: there is one of all members, or one a peer."""
         if len(self.cohorts) == 1:
-            return self.cohorts[0].member(index)
-        return self.cohorts[index % self.peers].member(index // self.peers)
+            return self.cohorts[0], index
+        return self.cohorts[index % self.peers], index // self.peers
 
     def __repr__(self) -> str:
         if self.result["test"] is None:

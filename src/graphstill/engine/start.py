@@ -60,7 +60,8 @@ def warm_start(group: Group, run: Run) -> dict[str, Any]:
     fresh: list[str] = []
     for block in group.blocks:
         for place, member in enumerate(block.members.tolist()):
-            found, own = _state(run, chosen[member]), block.cohort.member_state(place)
+            cohort, there = run.cohort_of(chosen[member])
+            found, own = cohort.member_state(there), block.cohort.member_state(place)
             # No known labels, and no filter of a curriculum.
             weights = {k: v for k, v in own.items() if v.is_floating_point() and k != "smoothing"}
             names = fitting(found, weights)
@@ -94,12 +95,6 @@ def fitting(found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> list[str]
         return all(other in found and found[other].shape == own[other].shape for other in whole)
 
     return [name for name in own if fits(name)]
-
-
-def _state(run: Run, member: int) -> dict[str, Tensor]:
-    if len(run.cohorts) == 1:
-        return run.cohorts[0].member_state(member)
-    return run.cohorts[member % run.peers].member_state(member // run.peers)
 
 
 def _shapes(state: Mapping[str, Tensor]) -> str:

@@ -103,6 +103,9 @@ class Cohort(nn.Module, ABC):
             "leave the method 'smoothing' out, or train a network of images, a GCN, GraphSAGE, GAT or GIN"
         )
 
+    def refuse_filter(self, i: int) -> None:
+        """Raises ConfigError where member ``i``'s low-pass filter is still on, which nothing that is exported has."""
+
     def extra_repr(self) -> str:
         return f"{self.spec}, members={self.members}, inputs={self.inputs}, outputs={self.outputs}"
 

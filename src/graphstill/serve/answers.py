@@ -23,10 +23,8 @@ IMAGES_KEYS = ("images", "probabilities")
 SUBGRAPH_KEYS = ("x", "edge_index", "nodes", "probabilities")
 
 
-def about_nodes(body: bytes, predictor: Predictor, store: GraphStore | None, limits: Limits) -> bytes:
+def about_nodes(body: bytes, predictor: Predictor, store: GraphStore, limits: Limits) -> bytes:
     """Predictions for {"nodes": [ids], "probabilities": bool}, as JSON."""
-    if store is None:
-        raise Refusal(409, "No graph is loaded. Where: this server. Start it with --graph, or use /predict/subgraph.")
     asked = payload.parse(body, NODES_KEYS, ["nodes"])
     probabilities = payload.flag(asked, "probabilities")
     nodes = payload.node_ids(asked["nodes"], store.num_nodes, limits.ids)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from graphstill.runtime.opening import AnyPredictor
 
+NO_GRAPH = "No graph is loaded. Where: this server. Start it with --graph, or use /predict/subgraph."
 MISSING = "The package {} is not installed. Where: graphstill serve. Install it: pip install 'graphstill[serve]'."
 
 
@@ -66,6 +67,8 @@ def create_app(
 
     def handler(question: Question) -> Callable[[Request], Awaitable[Response]]:
         async def predict(request: Request) -> Response:
+            if question.answer is None:
+                raise Refusal(409, NO_GRAPH)
             with gate.place():
                 body = await read_body(request, limits)
                 content = await gate.run(partial(question.answer, body))

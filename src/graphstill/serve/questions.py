@@ -26,13 +26,13 @@ class Question:
 
     Attributes:
         properties, required: of the object, for /openapi.json.
-        answer: from the bytes of the object to those of the answer.
+        answer: from the bytes of the object to those of the answer; None where there is no graph to ask about.
     """
 
     path: str
     properties: Mapping[str, Any]
     required: list[str]
-    answer: Callable[[bytes], bytes]
+    answer: Callable[[bytes], bytes] | None
 
 
 def questions(predictor: AnyPredictor, store: GraphStore | None, limits: Limits) -> list[Question]:
@@ -51,7 +51,7 @@ def _images(predictor: ImagePredictor, limits: Limits) -> Question:
 
 
 def _nodes(predictor: Predictor, store: GraphStore | None, limits: Limits) -> Question:
-    answer = partial(answers.about_nodes, predictor=predictor, store=store, limits=limits)
+    answer = None if store is None else partial(answers.about_nodes, predictor=predictor, store=store, limits=limits)
     return Question("/predict/nodes", {"nodes": ids(limits.ids), "probabilities": FLAG}, ["nodes"], answer)
 
 

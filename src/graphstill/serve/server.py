@@ -52,9 +52,11 @@ def serve(
     from graphstill.runtime.opening import open_student
 
     predictor, limits, store = open_student(directory, threads=threads), limits or Limits(), None
-    if graph is not None and isinstance(predictor, ImagePredictor):
-        raise ConfigError(f"a graph is given, and {directory} holds a network of images. Where: --graph. Leave it out.")
-    if graph is not None and not isinstance(predictor, ImagePredictor):
+    if graph is not None:
+        if isinstance(predictor, ImagePredictor):
+            raise ConfigError(
+                f"a graph is given, and {directory} holds a network of images. Where: --graph. Leave it out."
+            )
         store = GraphStore.read(graph, predictor)
     app = create_app(predictor, store, limits)
     with bind(host, port) as listener:

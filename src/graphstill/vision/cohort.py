@@ -129,6 +129,14 @@ class ImageCohort(Cohort):
             "take member(i), a plain torch module from images to logits"
         )
 
+    def refuse_filter(self, i: int) -> None:
+        """Raises ConfigError where member ``i``'s filter is still on: an exported network has none."""
+        if blurs(width := float(self.smoothing[i])):
+            raise ConfigError(
+                f"member {i} of {self.spec} was selected while its maps were smoothed (width {width:.3g}), which no "
+                "exported network does: let the curriculum end earlier, or set training.select_after"
+            )
+
     def _live(self, i: int) -> dict[str, Tensor]:
         i = self._index(i)
         return {**self.networks[i].state_dict(), "smoothing": self.smoothing[i]}

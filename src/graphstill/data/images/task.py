@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphstill.data import hashing
 from graphstill.data.batches import Batch, LazyBatches
-from graphstill.data.images.augment import AUGMENTS, PADDING, Augment, as_floats, augmented
+from graphstill.data.images.augment import AUGMENTS, PADDING, Augment, as_floats, augmented, scale_and_shift
 from graphstill.data.images.raw import ImageStore, RawImages, make_store
 from graphstill.data.images.subset import choose, whole_number
 from graphstill.data.sealed import SealedTest, hidden_like
@@ -148,9 +148,7 @@ class ImageTask:
         self.test = SealedTest(labels[split.test], self.metric, self._test_batch)
 
     def _prepare(self, device: torch.device) -> None:
-        deviation = torch.tensor([std or 1.0 for std in self.std], dtype=torch.float64)
-        self._scale = (1 / (255 * deviation)).float()[:, None, None].to(device)
-        self._shift = (-torch.tensor(self.mean, dtype=torch.float64) / deviation).float()[:, None, None].to(device)
+        self._scale, self._shift = (part.to(device) for part in scale_and_shift(self.mean, self.std))
         self._validation: Batch | None = None
         self._graphs: dict[int, Adjacency] = {}
 
