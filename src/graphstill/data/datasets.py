@@ -177,9 +177,9 @@ def load(
     return task if walk_roots is None else task.with_walks(walk_roots, **length)
 
 
-def loader(name: str) -> Callable[..., NodeTask | images.ImageTask]:
+def loader(name: str, root: str | Path | None = None) -> Callable[..., NodeTask | images.ImageTask]:
     """The function that loads data of this name, and whose signature says what it takes."""
-    return images.load if images.knows(name) else load
+    return images.load if images.knows(name, root) else load
 
 
 def names(root: str | Path | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from graphstill.data import Task, datasets, images
+from graphstill.data import Task, datasets
 from graphstill.engine import Run
 from graphstill.errors import CheckpointError
 
@@ -37,9 +37,8 @@ class Source:
         """
         if self.recipe is None:
             return None
-        if self.of_images:
-            return images.load(root=root, **self.recipe["task"])
-        return datasets.load(root=root, **self.recipe["task"])
+        named = self.recipe["task"]
+        return datasets.loader(named["name"], root)(root=root, **named)
 
 
 def of_images(protocol: Mapping[str, Any]) -> bool:
