@@ -29,7 +29,7 @@ SUBJECTS = {
     "evaluation": "Evaluation and inference",
     "startup": "Starting up",
     "images": "Image networks",
-    "options": "Options that are not switched on",
+    "options": "Options that are off by default",
 }
 CURVES = {"nodes": "nodes", "edges": "edges", "width": "width", "members": "members"}
 

@@ -13,6 +13,10 @@ from graphstill.nn import GCN
 NODES, EDGES, FEATURES, CLASSES, WIDTH = 170_000, 2_300_000, 128, 40, 128
 
 
+def power_law_task() -> NodeTask:
+    return graphs.random_task(NODES, EDGES, FEATURES, CLASSES)
+
+
 def built(task: NodeTask, width: int) -> Built:
     widths = [task.in_features, width, task.num_outputs]
     return Built(
@@ -31,13 +35,13 @@ def wordnet() -> Built:
 
 @case("gcn-128/power-law", "GCN-128 on a generated graph: 170k nodes, 2.3M edges, 128 features", rounds=3)
 def power_law() -> Built:
-    return built(graphs.random_task(NODES, EDGES, FEATURES, CLASSES), WIDTH)
+    return built(power_law_task(), WIDTH)
 
 
 @case("walks/power-law", "the same graph in parts: an epoch, 9 batches of 20,000 walks", unit="epoch", rounds=3)
 def walks() -> Built:
     """What random-walk batches cost and save: against the whole graph in one step, with the same code."""
-    task = graphs.random_task(NODES, EDGES, FEATURES, CLASSES)
+    task = power_law_task()
     return Built(
         {
             OURS: lambda: ours.training_step(ours.loop(task.with_walks(20_000, 1), GCN(hidden=WIDTH))),

@@ -1,13 +1,18 @@
-"""What is not switched on, and why: torch.compile, bf16. Run once, when named: compilers take tens of seconds."""
+"""What is off by default: lower precision, and torch.compile, which runs when named only (it takes tens of seconds)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from benchmarks.speed import graphs, ours, pyg
 from benchmarks.speed.case import OURS, Built, Step, case
 from benchmarks.speed.cases.citation import KINDS
+from benchmarks.speed.cases.large import power_law_task
 
 from graphstill import datasets
+from graphstill.data import NodeTask
+from graphstill.nn import GAT, GCN, GraphSAGE, Model
 
 
 def define_compiled(name: str, data: str) -> None:
@@ -40,25 +45,21 @@ define_compiled("gcn-64", "cora")
 define_compiled("gat-8x8", "cora")
 
 
-@case("bf16-product/ppi", "A x in bf16, 256 wide, forward", unit="product", rounds=5, optional=True)
-def bf16_product() -> Built:
-    """By the kernel behind our products in float32; torch's sparse product knows no bf16 on a CPU."""
-    graph = graphs.ppi_sized().full_batch().graph.with_self_loops()
-    x = torch.randn(graph.num_nodes, 256)
+def define_lowered(name: str, what: str, task: Callable[[], NodeTask], model: Model) -> None:
+    @case(f"bf16-{name}", f"training.precision: bfloat16, {what}", rounds=5)
+    def lowered() -> Built:
+        data = task()
+        return Built(
+            {
+                OURS: lambda: ours.training_step(ours.loop(data, model)),
+                "bfloat16": lambda: ours.training_step(ours.loop(data, model, precision="bfloat16")),
+            }
+        )
 
-    def in_type(dtype: torch.dtype) -> Step:
-        weights, own = graph.gcn_weights(torch.float32).to(dtype), x.to(dtype)
-        return lambda: torch.embedding_bag(own, graph.source, graph.ptr, False, 0, False, weights, True)
 
-    return Built({OURS: lambda: in_type(torch.float32), "bf16": lambda: in_type(torch.bfloat16)})
-
-
-@case("bf16-matmul", "5,000 x 1,024 by 1,024 x 1,024 in bf16", unit="product", rounds=5, optional=True)
-def bf16_matmul() -> Built:
-    a, b = torch.randn(5000, 1024), torch.randn(1024, 1024)
-
-    def in_type(dtype: torch.dtype) -> Step:
-        one, other = a.to(dtype), b.to(dtype)
-        return lambda: one @ other
-
-    return Built({OURS: lambda: in_type(torch.float32), "bf16": lambda: in_type(torch.bfloat16)})
+define_lowered("gcn-64/cora", "GCN-64 on Cora", lambda: datasets.load("cora"), GCN(hidden=64))
+define_lowered("gcn-64/pubmed", "GCN-64 on PubMed", lambda: datasets.load("pubmed"), GCN(hidden=64))
+define_lowered("gcn-64/wordnet30", "GCN-64 on WordNet", lambda: datasets.load("wordnet30"), GCN(hidden=64))
+define_lowered("sage-256/ppi", "GraphSAGE, 3 layers of 256", graphs.ppi_sized, GraphSAGE(hidden=256, layers=3))
+define_lowered("gat-4x256/ppi", "GAT, 3 layers of 4 x 256", graphs.ppi_sized, GAT(hidden=256, heads=4, layers=3))
+define_lowered("gcn-128/power-law", "GCN-128 on 170k nodes, 2.3M edges", power_law_task, GCN(hidden=128))

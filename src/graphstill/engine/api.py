@@ -165,6 +165,7 @@ def _train(
         task.y.device,
         training.execution,
         known_labels(models, task),
+        training.lower,
     )
     known = knowledge_of(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
     started_from = None if source is None else warm_start(group, source)

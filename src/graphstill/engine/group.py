@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,32 +17,45 @@ from graphstill.ops import Noise
 
 
 class Block:
-    """One cohort, the members it holds (int64 indices into the group), and its newest evaluation outputs."""
+    """One cohort, the members it holds (int64 indices into the group), and its newest evaluation outputs.
 
-    def __init__(self, cohort: Cohort, members: Tensor, noise: Noise) -> None:
-        self.cohort, self.members, self.noise = cohort, members, noise
+    `precision` is what training passes compute in where that is less than float32; evaluation never does.
+    """
+
+    def __init__(self, cohort: Cohort, members: Tensor, noise: Noise, precision: torch.dtype | None = None) -> None:
+        self.cohort, self.members, self.noise, self.precision = cohort, members, noise, precision
         self._cached: tuple[Batch, Output] | None = None
         self._attached: Output | None = None
 
     def train_output(self, batch: Batch, step: int) -> Output:
         """Outputs with gradient and, where the network has dropout, with noise."""
-        if self.cohort.noiseless:
+        if self._reused:
             self.output(batch)
             attached, self._attached = self._attached, None
             return attached if attached is not None else self.cohort(batch.x, batch.graph)
-        return self.cohort(batch.x, batch.graph, self.noise.at(step))
+        noise = None if self.cohort.noiseless else self.noise.at(step)
+        if self.precision is None:
+            return self.cohort(batch.x, batch.graph, noise)
+        with torch.autocast(batch.nodes.device.type, dtype=self.precision):
+            out = self.cohort(batch.x, batch.graph, noise)
+        # What methods compare is raised when they ask, in `Group.views`.
+        return replace(out, logits=out.logits.float(), heads=None if out.heads is None else out.heads.float())
+
+    @property
+    def _reused(self) -> bool:
+        """Whether a network without noise computes the same in evaluation and in the next training step."""
+        return self.cohort.noiseless and self.precision is None
 
     def output(self, batch: Batch) -> Output:
         """Evaluation outputs of the newest weights, without gradient; computed once as long as the weights stay.
 
-        A network without noise has the same outputs in evaluation and in the next training step, so the pass is
-        recorded and serves for both.
+        Where the next training step computes the same, the pass is recorded and serves for both.
         """
         if self._cached is None or self._cached[0] is not batch:
-            with torch.set_grad_enabled(self.cohort.noiseless):
+            with torch.set_grad_enabled(self._reused):
                 out = self.cohort(batch.x, batch.graph)
-            self._attached = out if self.cohort.noiseless else None
-            self._cached = (batch, detached(out))
+            self._attached = out if self._reused else None
+            self._cached = (batch, mapped(out, Tensor.detach))
         return self._cached[1]
 
     def changed(self) -> None:
@@ -65,6 +79,7 @@ class Group:
         device: torch.device,
         execution: str = "auto",
         known: KnownLabels | None = None,
+        precision: torch.dtype | None = None,
     ) -> None:
         self.runs, self.peers = len(run_seeds), len(models)
         self.members = self.runs * self.peers
@@ -79,7 +94,7 @@ class Group:
             if isinstance(cohort, StackedCohort):
                 cohort.execution = execution
             self.blocks.append(
-                Block(cohort, members.to(device), Noise([noise[i] for i in members.tolist()], device=device))
+                Block(cohort, members.to(device), Noise([noise[i] for i in members.tolist()], device=device), precision)
             )
 
     def outputs(self, batch: Batch) -> Output:
@@ -88,6 +103,7 @@ class Group:
 
     def views(self, batch: Batch, block: Block, own: Output) -> tuple[View, Peers]:
         """The members' view in which only `block` carries a gradient, and the same detached, as peers."""
+        own = own if block.precision is None else mapped(own, Tensor.float)
         parts = [own if b is block else b.output(batch) for b in self.blocks]
         merged = self._merge(parts)
         view = View(merged.logits, merged.hidden, batch.graph, batch.nodes, heads=merged.heads)
@@ -98,10 +114,10 @@ class Group:
         return parts[0] if len(parts) == 1 else stack_outputs(parts)
 
 
-def detached(out: Output) -> Output:
-    """The output without gradient."""
-    heads = None if out.heads is None else out.heads.detach()
-    return Output(out.logits.detach(), tuple(map_hidden(h, Tensor.detach) for h in out.hidden), heads)
+def mapped(out: Output, f: Callable[[Tensor], Tensor]) -> Output:
+    """The output with `f` applied to each of its tensors."""
+    heads = None if out.heads is None else f(out.heads)
+    return Output(f(out.logits), tuple(map_hidden(h, f) for h in out.hidden), heads)
 
 
 def check_seeds(seeds: int | Sequence[int]) -> list[int]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
+
 from graphstill.errors import ConfigError, nearest
 
 PerRun = float | Sequence[float]
@@ -33,6 +35,8 @@ class Training:
         updates: how peers take turns: "simultaneous", "alternating" (a pass over the data for each peer, the others
             frozen at their newest weights), or None for the method's own.
         reset_optimizer: forget the optimiser's moments when the warm-up ends.
+        precision: what training passes compute in: "float32", or "bfloat16" where torch's autocast does, with weights,
+            losses, optimiser and evaluation in float32. For wide networks on large graphs; smaller ones gain nothing.
         execution: how the members of a cohort run, "auto", "stacked" or "looped"; results agree.
         checkpoint_seconds: write a checkpoint at most this often, where the run has a directory.
         log_every: epochs between two lines of metrics.jsonl.
@@ -47,6 +51,7 @@ class Training:
     select_by: Literal["metric", "loss"] = "metric"
     updates: Literal["simultaneous", "alternating"] | None = None
     reset_optimizer: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
     execution: Literal["auto", "stacked", "looped"] = "auto"
     checkpoint_seconds: float = 30.0
     log_every: int = 10
@@ -69,6 +74,7 @@ class Training:
             "select_by": ("metric", "loss"),
             "execution": ("auto", "stacked", "looped"),
             "optimizer": ("adam", "sgd"),
+            "precision": ("float32", "bfloat16"),
             "nesterov": (True, False),
         }.items():
             self._refuse_unless(getattr(self, key) in choices, key, f"one of {choices}")
@@ -88,6 +94,11 @@ class Training:
         if not good:
             raise ConfigError(f"training.{key} is {getattr(self, key)!r}: it must be {must}")
 
+    @property
+    def lower(self) -> torch.dtype | None:
+        """What training passes compute in where that is less than float32."""
+        return None if self.precision == "float32" else torch.bfloat16
+
     def rate(self, epoch: int) -> float:
         """The factor on the learning rate in this epoch, counted from 0."""
         return self.lr_factor ** sum(step <= epoch for step in self.lr_steps)
@@ -97,6 +108,7 @@ class Training:
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         idle = ["momentum", "nesterov", "optimizer"] if self.optimizer == "adam" else []
         idle += [] if self.lr_steps else ["lr_steps", "lr_factor"]
+        idle += ["precision"] if self.precision == "float32" else []
         values = {key: value for key, value in values.items() if key not in idle}
         for key in values.keys() & {"lr", "weight_decay", "lr_steps"}:
             if isinstance(values[key], Mapping):

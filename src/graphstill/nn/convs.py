@@ -15,6 +15,7 @@ from graphstill.nn.init import fan_in_, fill_, glorot_
 from graphstill.nn.layers import BatchNorm, Features, Linear, MemberModule, drop, multiply
 from graphstill.nn.views import View
 from graphstill.ops import Noise, SparseFeatures
+from graphstill.ops.precision import lowered
 
 
 class GCNConv(MemberModule):
@@ -39,7 +40,7 @@ class GCNConv(MemberModule):
             out = view.aggregate(multiply(x, self.weight, noise, p))
         else:
             out = multiply(view.aggregate(drop(x, noise, p)), self.weight)
-        return out.add_(self.bias.unsqueeze(1))
+        return out.add_(lowered(self.bias).unsqueeze(1))
 
 
 class SAGEConv(MemberModule):
@@ -63,7 +64,7 @@ class SAGEConv(MemberModule):
         fan_in_(self.bias[i], self.weight.size(1), generator)
 
     def forward(self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0) -> Tensor:
-        bias = self.bias.unsqueeze(1)
+        bias = lowered(self.bias).unsqueeze(1)
         if isinstance(x, SparseFeatures) or self.outputs <= self.weight.size(1):
             neighbours, own = multiply(x, self.weight, noise, p).split(self.outputs, dim=-1)
             return view.aggregate(neighbours).add_(own).add_(bias)
@@ -94,7 +95,7 @@ class GINConv(MemberModule):
         inputs, width = self.first.weight.shape[1:]
         if isinstance(x, SparseFeatures) or width <= inputs:
             product = multiply(x, self.first.weight, noise, p)
-            out = view.aggregate(product) + product + self.first.bias.unsqueeze(1)
+            out = view.aggregate(product) + product + lowered(self.first.bias).unsqueeze(1)
         else:
             x = drop(x, noise, p)
             out = self.first(view.aggregate(x) + x)

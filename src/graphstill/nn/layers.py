@@ -15,6 +15,7 @@ from graphstill.nn.init import fan_in_, fill_
 from graphstill.nn.output import Hidden
 from graphstill.ops import Noise, SparseFeatures
 from graphstill.ops.dense import member_product, narrow
+from graphstill.ops.precision import lowered
 
 Features = SparseFeatures | Tensor
 
@@ -66,7 +67,7 @@ def multiply(x: Features, weight: Tensor, noise: Noise | None = None, p: float =
     """
     if isinstance(x, SparseFeatures):
         return x.matmul(weight, noise, p)
-    x = drop(x, noise, p)
+    x = drop(lowered(x), noise, p)
     if x.dim() == 3:
         return member_product(x, weight)
     members, inputs, outputs = weight.shape
@@ -95,11 +96,11 @@ class Linear(MemberModule):
 
     def forward(self, x: Features, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         if isinstance(x, Tensor) and x.dim() == 3:
-            x = drop(x, noise, p)
+            x = drop(lowered(x), noise, p)
             if narrow(x, self.weight):
                 return member_product(x, self.weight) + self.bias.unsqueeze(1)
             return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
-        return multiply(x, self.weight, noise, p) + self.bias.unsqueeze(1)
+        return multiply(x, self.weight, noise, p) + lowered(self.bias).unsqueeze(1)
 
 
 class BatchNorm(MemberModule):

@@ -11,14 +11,17 @@ from graphstill.ops import _csr
 
 # Stored values of all members together up to which they go in one call: more are streamed for longer than a call takes.
 TOGETHER = 2**22
+# What embedding bags on a CPU are compiled for.
+EMBEDDED = (torch.float32, torch.bfloat16)
 
 
 class Pattern:
     """The rows and columns of the stored values of a sparse matrix [rows, columns], in CSR.
 
-    On a CPU in single precision a row of the result is summed as an embedding bag: the same sums as those of torch's
-    sparse product, by a kernel that is compiled for the width when it is first met, and 2 to 3 times as fast from 32
-    columns on (Cora to 170k edges; below, alike). Anything else goes through torch's sparse product.
+    On a CPU in float32 or bfloat16 (summed in float32) a row of the result is summed as an embedding bag: the same sums
+    as those of torch's sparse product, by a kernel that is compiled for the width when it is first met, and 2 to 3
+    times as fast from 32 columns on (Cora to 170k edges; below, alike). Anything else goes through torch's sparse
+    product.
     """
 
     def __init__(self, ptr: Tensor, index: Tensor, shape: tuple[int, int]) -> None:
@@ -36,7 +39,7 @@ class Pattern:
         rows, width = self.shape[0], x.shape[-1]
         if not self.index.numel() or not rows or not width:
             return x.new_zeros(members, rows, width)
-        if x.device.type != "cpu" or x.dtype != torch.float32:
+        if x.device.type != "cpu" or x.dtype not in EMBEDDED:
             return self._by_torch(values, x, members, scale)
         # Without a gradient on its features the kernel prepares nothing for a backward pass.
         x = x.detach()

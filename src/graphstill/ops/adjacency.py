@@ -265,6 +265,13 @@ class Adjacency:
             self._by_source[name] = values.index_select(0, self.t_order)
         return self._by_source[name]
 
+    def in_precision(self, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """Values [.., E] in another precision; kept for weights that this adjacency handed out."""
+        name = None if values.dtype == dtype else self._name(values)
+        if name is None:
+            return values.to(dtype)
+        return self._constant(name[0], dtype, lambda: values)
+
     def _name(self, values: Tensor) -> tuple[str, torch.dtype] | None:
         return next((name for name, known in self._weights.items() if known is values), None)
 

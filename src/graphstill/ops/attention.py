@@ -11,6 +11,7 @@ from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.heads import heads
 from graphstill.ops.noise import Noise, quantised
+from graphstill.ops.precision import raised
 from graphstill.ops.segments import SPREAD, shifted
 
 
@@ -47,6 +48,7 @@ def attend(
             f"{list(value.shape)}, the graph {graph.num_nodes} nodes. Where: attend. "
             "Pass scores [members, nodes, heads] and value [members, nodes, heads, width]."
         )
+    score_source, score_target, value = raised(score_source), raised(score_target), raised(value)
     threshold = quantised(p) if noise is not None else 0
     kept = None
     if noise is not None and threshold:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from graphstill.ops.precision import lowered
+
 # BLAS fills its vector registers with columns of the result: below sixteen of them it takes 2 to 10 times as long a
 # number. 19,717 x 64 by 64 x 3, one thread: 1.5 ms, 0.7 with the weights padded to 16 columns; with 7 columns 1.8, and
 # 0.6 as the transpose of the reversed product; the weights' gradient 3.0 or, reversed, 0.4.
@@ -18,6 +20,7 @@ MANY = 512
 
 def member_product(x: Tensor, weight: Tensor) -> Tensor:
     """x[m] @ weight[m] for every member: [M, N, I] and [M, I, O] -> [M, N, O], contiguous, differentiable once."""
+    x, weight = lowered(x), lowered(weight)
     if not narrow(x, weight):
         return torch.bmm(x, weight)
     out: Tensor = _Narrow.apply(x, weight)
@@ -26,7 +29,8 @@ def member_product(x: Tensor, weight: Tensor) -> Tensor:
 
 def narrow(x: Tensor, weight: Tensor) -> bool:
     """Whether `member_product` has a faster way than one call of BLAS."""
-    return 0 < weight.shape[-1] < FULL and x.shape[1] >= MANY and weight.shape[1] > 0 and x.device.type == "cpu"
+    wide = 0 < weight.shape[-1] < FULL and x.shape[1] >= MANY and weight.shape[1] > 0
+    return wide and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
 
 
 class _Narrow(torch.autograd.Function):

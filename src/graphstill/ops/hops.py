@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.precision import raised
 
 
 def mix_hops(graph: Adjacency, values: Tensor, x: Tensor, weights: Tensor) -> Tensor:
@@ -35,6 +36,7 @@ def mix_hops(graph: Adjacency, values: Tensor, x: Tensor, weights: Tensor) -> Te
             f"{graph.num_nodes} nodes and {graph.num_edges} edges. Where: mix_hops. Pass [members, nodes, width], "
             "[members, hops + 1, nodes] and [edges]."
         )
+    x, weights = raised(x), raised(weights)
     if not values.dtype == x.dtype == weights.dtype:
         raise ConfigError(
             f"values are {values.dtype}, x is {x.dtype}, weights are {weights.dtype}. Where: mix_hops. Convert them."

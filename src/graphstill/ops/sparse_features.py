@@ -12,6 +12,7 @@ from graphstill.errors import ConfigError, DataError
 from graphstill.ops import _csr
 from graphstill.ops._pattern import TOGETHER, Pattern
 from graphstill.ops.noise import Noise, quantised
+from graphstill.ops.precision import lowered
 
 # Dropout rates whose scaled values are kept: training at one, and evaluation.
 KEPT_SCALES = 3
@@ -31,7 +32,7 @@ class SparseFeatures:
         """Takes arrays as they are; `from_csr` checks them."""
         self.ptr, self.indices, self.values = ptr, indices, values
         self.shape = (int(shape[0]), int(shape[1]))
-        self._by_scale: dict[float, tuple[Tensor, Tensor]] = {}
+        self._by_scale: dict[tuple[float, torch.dtype], tuple[Tensor, Tensor]] = {}
 
     @classmethod
     def from_dense(cls, x: Tensor) -> SparseFeatures:
@@ -136,14 +137,15 @@ class SparseFeatures:
         ptr, rows, order = _csr.transpose(self.ptr, self.indices, self.shape[1])
         return Pattern(ptr, rows, (self.shape[1], self.shape[0])), order
 
-    def _scaled(self, scale: float) -> tuple[Tensor, Tensor]:
+    def _scaled(self, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The values times a number, and those of the transpose; kept for a few numbers, one a dropout rate."""
-        if scale not in self._by_scale:
+        key = (scale, dtype)
+        if key not in self._by_scale:
             while len(self._by_scale) >= KEPT_SCALES:
                 self._by_scale.pop(next(iter(self._by_scale)))
-            values = self.values if scale == 1.0 else self.values * scale
-            self._by_scale[scale] = (values, values[self._transposed[1]])
-        return self._by_scale[scale]
+            values = (self.values if scale == 1.0 else self.values * scale).to(dtype)
+            self._by_scale[key] = (values, values[self._transposed[1]])
+        return self._by_scale[key]
 
     def matmul(self, weight: Tensor, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         """These features times each member's weight: [M, F, H] -> [M, N, H], differentiable in the weight.
@@ -158,6 +160,7 @@ class SparseFeatures:
                 f"weight is {weight.dtype} {list(weight.shape)}, the features are {self.dtype} {list(self.shape)}. "
                 "Where: SparseFeatures.matmul. Pass [members, features, width] of the same dtype."
             )
+        weight = lowered(weight)
         threshold = quantised(p) if noise is not None else 0
         if noise is None or threshold == 0:
             return self._product(weight, None, 1.0)
@@ -182,7 +185,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: SparseFeatures, weight: Tensor, kept: Tensor | None, scale: float) -> Tensor:
         ctx.features, ctx.kept, ctx.scale = features, kept, scale
-        pattern, values = features._pattern, features._scaled(scale)[0]
+        pattern, values = features._pattern, features._scaled(scale, weight.dtype)[0]
         if kept is None:
             return pattern.product(values, weight, constant=True)
         if kept.numel() > TOGETHER:
@@ -196,9 +199,9 @@ class _Product(torch.autograd.Function):
         features, kept, grad = ctx.features, ctx.kept, grads[0].contiguous()
         transposed, order = features._transposed
         if kept is None:
-            out = transposed.product(features._scaled(ctx.scale)[1], grad, constant=True)
+            out = transposed.product(features._scaled(ctx.scale, grad.dtype)[1], grad, constant=True)
         elif kept.numel() > TOGETHER:
-            values = features._scaled(ctx.scale)[0]
+            values = features._scaled(ctx.scale, grad.dtype)[0]
             # Picking floats is twice as fast as picking bytes and multiplying them again.
             own = ((values * kept[m]).index_select(0, order) for m in range(len(grad)))
             out = torch.cat([transposed.product(v, grad[m : m + 1]) for m, v in enumerate(own)])

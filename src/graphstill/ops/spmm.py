@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.precision import lowered, raised, region
 
 
 def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
@@ -28,7 +29,8 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
         ConfigError: shapes or dtypes that do not fit.
     """
     if values is None:
-        values = graph.ones(x.dtype)
+        values = graph.ones(lowered(x).dtype)
+    values, x = _in_region(graph, values, x)
     _check(graph, values, x)
     plain = x.dim() == 2
     if values.requires_grad or values.dim() == 2:
@@ -37,6 +39,14 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
         return out if members or not plain else out[0]
     out = _Constant.apply(graph, values, x[None] if plain else x)
     return out[0] if plain else out
+
+
+def _in_region(graph: Adjacency, values: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in the precision of an autocast region; in float32 there where the weights are learnt."""
+    if values.requires_grad:
+        return raised(values), raised(x)
+    low = region(x)
+    return (values, x) if low is None else (graph.in_precision(values, low), x.to(low))
 
 
 def _check(graph: Adjacency, values: Tensor, x: Tensor) -> None:
