@@ -135,7 +135,7 @@ class SparseFeatures:
     def _transposed(self) -> tuple[Pattern, Tensor]:
         """The transpose, and which of the values each of its stored values is."""
         ptr, rows, order = _csr.transpose(self.ptr, self.indices, self.shape[1])
-        return Pattern(ptr, rows, (self.shape[1], self.shape[0])), order
+        return Pattern(ptr, rows, (self.shape[1], self.shape[0])), order.int()
 
     def _scaled(self, scale: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """The values times a number, and those of the transpose; kept for a few numbers, one a dropout rate."""
@@ -189,8 +189,9 @@ class _Product(torch.autograd.Function):
         if kept is None:
             return pattern.product(values, weight, constant=True)
         if kept.numel() > TOGETHER:
-            return torch.cat([pattern.product(values * kept[m], weight[m : m + 1]) for m in range(len(weight))])
-        dropped = values * kept
+            own = (_dropped(values, kept[m]) for m in range(len(weight)))
+            return torch.cat([pattern.product(v, weight[m : m + 1]) for m, v in enumerate(own)])
+        dropped = _dropped(values, kept)
         ctx.dropped = dropped
         return pattern.product(dropped, weight)
 
@@ -203,8 +204,13 @@ class _Product(torch.autograd.Function):
         elif kept.numel() > TOGETHER:
             values = features._scaled(ctx.scale, grad.dtype)[0]
             # Picking floats is twice as fast as picking bytes and multiplying them again.
-            own = ((values * kept[m]).index_select(0, order) for m in range(len(grad)))
+            own = (_dropped(values, kept[m]).index_select(0, order) for m in range(len(grad)))
             out = torch.cat([transposed.product(v, grad[m : m + 1]) for m, v in enumerate(own)])
         else:
             out = transposed.product(ctx.dropped.index_select(1, order), grad)
         return None, out, None, None
+
+
+def _dropped(values: Tensor, kept: Tensor) -> Tensor:
+    """Values times what dropout kept of them, uint8: a third faster than the product, which converts on the way."""
+    return kept.to(values.dtype).mul_(values)

@@ -36,9 +36,10 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
     if values.requires_grad or values.dim() == 2:
         members = values.dim() == 2
         out: Tensor = _Learned.apply(graph, values if members else values[None], x[None] if plain else x)
-        return out if members or not plain else out[0]
+        return out if members or not plain else out.squeeze(0)
     out = _Constant.apply(graph, values, x[None] if plain else x)
-    return out[0] if plain else out
+    # Not out[0], whose gradient is a copy into zeros.
+    return out.squeeze(0) if plain else out
 
 
 def _in_region(graph: Adjacency, values: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
