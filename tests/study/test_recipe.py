@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from graphstill.engine import Training
 from graphstill.errors import ConfigError, GraphstillError, MethodError
 from graphstill.methods import METHODS
 from graphstill.nn import MODELS, TransductiveModel
@@ -114,6 +115,18 @@ def test_labels_that_are_an_input_are_no_targets() -> None:
 def test_baseline_training_changes_only_what_it_names() -> None:
     found = parse_recipe(TEXT + "baseline_training: {lr: 0.1}\n")
     assert found.baseline_training == {**found.training, "lr": 0.1}
+
+
+def test_a_default_of_the_baseline_survives_reading_again() -> None:
+    """What a section leaves out as saying nothing must not be taken from the distilled student's."""
+    training = "training: {optimizer: sgd, momentum: 0.5, precision: bfloat16, lr_steps: [2]}\n"
+    baseline = "baseline_training: {optimizer: adam, precision: float32, lr_steps: []}\n"
+    found = parse_recipe(GROUP + training + baseline)
+    assert found.baseline_training is not None
+    again = parse_recipe(yaml.safe_dump(found.resolved()))
+    assert again.baseline_training == found.baseline_training
+    made = Training(**found.baseline_training)
+    assert (made.optimizer, made.precision, list(made.lr_steps)) == ("adam", "float32", [])
 
 
 def test_terms_weights_and_presets() -> None:

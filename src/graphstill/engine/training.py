@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,13 +103,13 @@ class Training:
         """The factor on the learning rate in this epoch, counted from 0."""
         return self.lr_factor ** sum(step <= epoch for step in self.lr_steps)
 
-    def config(self) -> dict[str, Any]:
-        """Plain values for a recipe; those that say nothing (of SGD where Adam steps, say) are left out."""
+    def config(self, also: Collection[str] = ()) -> dict[str, Any]:
+        """Plain values for a recipe. Those that say nothing (of SGD where Adam steps, say) are left out, but for `also`."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         idle = ["momentum", "nesterov", "optimizer"] if self.optimizer == "adam" else []
         idle += [] if self.lr_steps else ["lr_steps", "lr_factor"]
         idle += ["precision"] if self.precision == "float32" else []
-        values = {key: value for key, value in values.items() if key not in idle}
+        values = {key: value for key, value in values.items() if key not in idle or key in also}
         for key in values.keys() & {"lr", "weight_decay", "lr_steps"}:
             if isinstance(values[key], Mapping):
                 values[key] = dict(values[key])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
@@ -43,13 +43,15 @@ def task_kind(task: Mapping[str, Any]) -> str:
     return "graph" if datasets.loader(task["name"]) is datasets.load else "image"
 
 
-def training_section(value: Any, model: Mapping[str, Any], source: Source, path: Path_) -> dict[str, Any]:
-    """What is given, on top of the model's recommended settings, on top of the general ones."""
+def training_section(
+    value: Any, model: Mapping[str, Any], source: Source, path: Path_, also: Collection[str] = ()
+) -> dict[str, Any]:
+    """What is given, on top of the model's recommended settings, on top of the general ones; with the keys `also`."""
     from graphstill.engine import Training
     from graphstill.models import MODELS
 
     checked = check(section_of(Training), {} if value is None else value, source, path, str(path[-1]))
-    return made(lambda: Training.of(MODELS[model["name"]].defaults, **checked), source, path).config()
+    return made(lambda: Training.of(MODELS[model["name"]].defaults, **checked), source, path).config(also)
 
 
 def method_section(value: Any, source: Source) -> list[dict[str, Any]]:

@@ -97,6 +97,7 @@ def check_recipe(source: Source) -> Recipe:
     baseline = given.get("baseline", True)
     plain = _baseline_student(given, student, source) if baseline else None
     task = task_section(given["task"], source)
+    training = training_section(given.get("training"), student, source, ("training",))
     recipe = Recipe(
         name=given["name"],
         task=task,
@@ -104,11 +105,11 @@ def check_recipe(source: Source) -> Recipe:
         teacher=teacher_section(given.get("teacher"), task, seeds, source),
         peers=given.get("peers", 1),
         method=method_section(given["method"], source),
-        training=training_section(given.get("training"), student, source, ("training",)),
+        training=training,
         start=start_section(given.get("start"), student, source),
         seeds=seeds,
         baseline=baseline,
-        baseline_training=None if plain is None else _baseline_training(given, plain, source),
+        baseline_training=None if plain is None else _baseline_training(given, plain, training, source),
         baseline_student=plain,
     )
     _check_kind(recipe, source)
@@ -131,14 +132,17 @@ def check_training(source: Source) -> TrainRecipe:
     )
 
 
-def _baseline_training(given: dict[str, Any], student: dict[str, Any], source: Source) -> dict[str, Any]:
+def _baseline_training(
+    given: dict[str, Any], student: dict[str, Any], training: dict[str, Any], source: Source
+) -> dict[str, Any]:
     """The settings of the distilled student, unless the recipe says otherwise key by key.
 
-    What neither says is as the baseline's own network recommends.
+    What neither says is as the baseline's own network recommends. Every key of the distilled student's is written out:
+    read again, a recipe must not take from there what was a default here.
     """
     shared, own = given.get("training") or {}, given.get("baseline_training")
     both = {**shared, **own} if isinstance(own, dict) else shared if own is None else own
-    return training_section(both, student, source, ("baseline_training",))
+    return training_section(both, student, source, ("baseline_training",), training)
 
 
 def _baseline_student(given: dict[str, Any], student: dict[str, Any], source: Source) -> dict[str, Any]:
