@@ -104,7 +104,7 @@ class Training:
         return self.lr_factor ** sum(step <= epoch for step in self.lr_steps)
 
     def config(self, also: Collection[str] = ()) -> dict[str, Any]:
-        """Plain values for a recipe. Those that say nothing (of SGD where Adam steps, say) are left out, but for `also`."""
+        """Plain values for a recipe. Those that say nothing (of SGD where Adam steps, say) are left out, but `also`."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         idle = ["momentum", "nesterov", "optimizer"] if self.optimizer == "adam" else []
         idle += [] if self.lr_steps else ["lr_steps", "lr_factor"]
