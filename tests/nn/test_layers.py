@@ -150,6 +150,6 @@ def test_gcn2_conv_equals_pyg() -> None:
     layer = made(layer)  # type: ignore[assignment]
     x, x_0 = dense(width=5), dense(width=5).flip(0)
     view = gcn_view(graph().with_self_loops(), torch.float64)
-    out = layer(x.expand(MEMBERS, -1, -1), x_0.expand(MEMBERS, -1, -1), view)
+    out = layer(x.expand(MEMBERS, -1, -1), 0.2 * x_0.expand(MEMBERS, -1, -1), view)
     assert pyg.gcn2_conv(layer, 0).beta == pytest.approx(Reference(5, 0.2, theta=0.7, layer=3).beta)
     same_as_reference(layer, out, pyg.gcn2_conv, lambda module: module(x, x_0, edges()))

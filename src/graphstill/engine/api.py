@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from graphstill import allocator
 from graphstill.data import Task
 from graphstill.engine import checkpoint, terms
 from graphstill.engine.group import Group, check_seeds
@@ -170,6 +171,7 @@ def _train(
     known = knowledge_of(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
     started_from = None if source is None else warm_start(group, source)
     batch = task.training_batches(0)[0]
+    allocator.expect_buffers(max(block.cohort.largest_buffer(batch.graph) for block in group.blocks))
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
     loop = Loop(task, group, active, known, training, plain(identity), folder, progress)

@@ -75,9 +75,10 @@ class APPNPCohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         view = gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
         own, hidden = run_layers(x, list(self.lins), torch.relu, noise, self._rate(self.spec.dropout))
-        logits = own
+        logits, alpha = own, self.spec.alpha
+        share = alpha * own
         for _ in range(self.spec.hops):
-            logits = torch.lerp(view.aggregate(logits), own, self.spec.alpha)
+            logits = view.aggregate(logits, 1.0 - alpha).add_(share)
         return Output(logits, hidden)
 
     def to_pyg(self, i: int) -> PyGStack:

@@ -92,6 +92,10 @@ class Cohort(nn.Module, ABC):
     def to_pyg(self, i: int) -> nn.Module:
         """Member ``i`` in standard PyG layers, ``forward(x, edge_index)``: same weights, same outputs."""
 
+    def largest_buffer(self, graph: Adjacency) -> int:
+        """About how many bytes the largest array of a pass on ``graph`` takes; 0 where it is not known."""
+        return 0
+
     def smooth(self, width: float) -> None:
         """Set the width of the low-pass filter on the hidden features, in pixels or hops.
 

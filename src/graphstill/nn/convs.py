@@ -109,8 +109,11 @@ class GCN2Conv(MemberModule):
 
     PyG's ``GCN2Conv`` with shared weights; ``lambda_`` is its ``theta``, ``layer`` counts from 1.
 
+    The constants go into the edges' weights, into ``W`` and, once for all layers, into ``x_0``: none of them costs a
+    pass over the nodes, nor does its gradient.
+
     Shapes:
-        x, x_0: ``[members, nodes, width]``; returns the same.
+        x, share: ``[members, nodes, width]``, ``share`` being ``alpha x_0``; returns the same.
     """
 
     def __init__(self, members: int, width: int, alpha: float, lambda_: float, layer: int) -> None:
@@ -122,6 +125,7 @@ class GCN2Conv(MemberModule):
     def reset_member(self, i: int, generator: torch.Generator) -> None:
         glorot_(self.weight[i], generator)
 
-    def forward(self, x: Tensor, x_0: Tensor, view: View) -> Tensor:
-        mixed = torch.lerp(view.aggregate(x), x_0, self.alpha)
-        return torch.baddbmm(mixed, mixed, self.weight, beta=1.0 - self.beta, alpha=self.beta)
+    def forward(self, x: Tensor, share: Tensor, view: View) -> Tensor:
+        mixed = view.aggregate(x, 1.0 - self.alpha).add_(share)
+        unit = torch.eye(self.weight.size(-1), dtype=self.weight.dtype, device=self.weight.device)
+        return torch.bmm(mixed, torch.add((1.0 - self.beta) * unit, self.weight, alpha=self.beta))

@@ -76,9 +76,9 @@ class GCNIICohort(StackedCohort):
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         p, view = self._rate(self.spec.dropout), gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
         x_0 = torch.relu(self.first(x, noise, p))
-        out, hidden = drop(x_0, noise, p), []
+        out, share, hidden = drop(x_0, noise, p), self.spec.alpha * x_0, []
         for conv in self.convs:
-            pre = conv(out, x_0, view)
+            pre = conv(out, share, view)
             post = torch.relu(pre)
             out = drop(post, noise, p)
             hidden.append(Hidden(pre, post, out))

@@ -54,6 +54,10 @@ class StackedCohort(Cohort):
         """The width of the widest product in the network."""
         return max(parameter.size(-1) for parameter in self.parameters())
 
+    def largest_buffer(self, graph: Adjacency) -> int:
+        numbers = graph.num_nodes * self.widest * (1 if loops(self, graph) else self.members)
+        return numbers * first_parameter(self).element_size()
+
     @property
     def noiseless(self) -> bool:
         options = self.spec.options()

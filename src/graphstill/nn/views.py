@@ -26,9 +26,11 @@ class View:
     values: Tensor | None = None
     kept: Tensor | None = None
 
-    def aggregate(self, x: Tensor) -> Tensor:
-        """Weighted sum over each node's sources. ``x``: ``[members, nodes, width]`` or shared ``[nodes, width]``."""
-        return spmm(self.graph, self.values, x)
+    def aggregate(self, x: Tensor, scale: float = 1.0) -> Tensor:
+        """``scale`` times the weighted sum over each node's sources, ``x`` being ``[members, nodes, width]`` or shared
+        ``[nodes, width]``.
+        """
+        return spmm(self.graph, self.values, x, scale)
 
     def thinned(self, kept: Tensor) -> list[Adjacency]:
         """The graph of each member with the edges that it keeps only."""

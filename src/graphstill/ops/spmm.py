@@ -12,14 +12,15 @@ from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.precision import lowered, raised, region
 
 
-def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
-    """out[.., i, :] = sum over edges e into i of values[.., e] * x[.., source_e, :].
+def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0) -> Tensor:
+    """out[.., i, :] = scale * sum over edges e into i of values[.., e] * x[.., source_e, :].
 
     Args:
         graph: N nodes, E edges.
         values: edge weights in CSR order, [E] (shared), [M, E] (per member) or None (ones). Weights made by the graph
             (`gcn_weights`, `mean_weights`) are fastest: their transposes are kept.
         x: [M, N, D] or [N, D] (shared by all members).
+        scale: a constant; it costs a pass over the edges, not over the result and its gradient.
 
     Returns:
         [M, N, D], or [N, D] where neither `values` nor `x` has a member axis. Differentiable in `x` (through the
@@ -35,9 +36,10 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor) -> Tensor:
     plain = x.dim() == 2
     if values.requires_grad or values.dim() == 2:
         members = values.dim() == 2
+        values = values if scale == 1.0 else values * scale
         out: Tensor = _Learned.apply(graph, values if members else values[None], x[None] if plain else x)
         return out if members or not plain else out.squeeze(0)
-    out = _Constant.apply(graph, values, x[None] if plain else x)
+    out = _Constant.apply(graph, values, x[None] if plain else x, scale)
     # Not out[0], whose gradient is a copy into zeros.
     return out.squeeze(0) if plain else out
 
@@ -72,13 +74,13 @@ class _Constant(torch.autograd.Function):
     """Shared weights without gradient."""
 
     @staticmethod
-    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor) -> Tensor:
-        ctx.graph, ctx.weights = graph, values
-        return graph.product(values, x)
+    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor, scale: float) -> Tensor:
+        ctx.graph, ctx.weights, ctx.scale = graph, values, scale
+        return graph.product(values, x, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        return None, None, ctx.graph.transposed_product(ctx.weights, grads[0])
+        return None, None, ctx.graph.transposed_product(ctx.weights, grads[0], ctx.scale), None
 
 
 class _Learned(torch.autograd.Function):
