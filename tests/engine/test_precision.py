@@ -11,9 +11,9 @@ import torch
 
 from graphstill.engine import Run, Training, distill, train
 from graphstill.errors import CheckpointError, ConfigError
-from graphstill.methods import OAD, RKD
+from graphstill.methods import CPF, OAD, RKD
 from graphstill.models import GCN, GraphSAGE, ResNet
-from graphstill.nn import MODELS, make_model
+from graphstill.nn import MODELS, foreign, make_model
 from tests.engine.test_images import task as images
 from tests.methods.stage import by_default, every_method, peers_of, student_of
 from tests.tiny import tiny_task
@@ -56,6 +56,14 @@ def test_every_method_trains(name: str) -> None:
 
 def test_images() -> None:
     run = train(ResNet(depth=8, width=0.25), images(), training=replace(LOW, epochs=2))
+    assert all(value.isfinite().all() for value in weights(run))
+
+
+def test_modules_of_others_and_known_labels() -> None:
+    student = foreign(lambda: GCN(hidden=8).build(tiny_task().in_features, 3, [0]).to_pyg(0))
+    run = train(student, tiny_task(), training=LOW)
+    assert all(value.isfinite().all() and value.dtype == torch.float32 for value in weights(run))
+    run = distill(make_model("plp", hidden=8), tiny_task(), method=CPF(), teacher=teacher(), training=LOW)
     assert all(value.isfinite().all() for value in weights(run))
 
 
