@@ -10,7 +10,7 @@ from torch import Tensor
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.heads import heads
-from graphstill.ops.noise import Noise, quantised
+from graphstill.ops.noise import Noise, masked, quantised
 from graphstill.ops.precision import raised
 from graphstill.ops.segments import SPREAD, shifted
 
@@ -85,7 +85,7 @@ class _Attend(torch.autograd.Function):
         for m in range(len(value)):
             torch.add(_at(score_source[m], graph.source), _at(score_target[m], graph.target), out=scores[m])
             _softmax(graph, score_source[m], score_target[m], scores[m], slope, alphas[m])
-            weights = alphas[m] if kept is None else alphas[m] * kept[m]
+            weights = alphas[m] if kept is None else masked(alphas[m], kept[m])
             heads(graph, value[m]).aggregate(weights, value[m], out[m], scale)
         ctx.save_for_backward(value, scores, alphas)
         return out
@@ -102,8 +102,8 @@ class _Attend(torch.autograd.Function):
             slopes = run.products(grad[m], value[m])
             weights = alpha
             if kept is not None:
-                weights = alpha * kept[m]
-                slopes.mul_(kept[m]).mul_(scale)
+                weights = masked(alpha, kept[m])
+                slopes = masked(slopes, kept[m]).mul_(scale)
             run.distribute(weights, grad[m], grad_value[m], scale)
             slopes.mul_(alpha)
             total = graph.sum_into(slopes[None])[0]

@@ -135,6 +135,11 @@ class Noise:
         return out
 
 
+def masked(x: Tensor, kept: Tensor) -> Tensor:
+    """x * kept, 0 and 1 in uint8, without autograd: a third faster than the product, which converts on the way."""
+    return kept.to(x.dtype).mul_(x)
+
+
 class _Dropout(torch.autograd.Function):
     """x * kept * scale, remembering one byte an element."""
 
@@ -142,10 +147,9 @@ class _Dropout(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, kept: Tensor, scale: float) -> Tensor:
         ctx.save_for_backward(kept)
         ctx.scale = scale
-        # A third faster than x * kept, which converts on the way.
-        return kept.to(x.dtype).mul_(x).mul_(scale)
+        return masked(x, kept).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         (kept,) = ctx.saved_tensors
-        return kept.to(grads[0].dtype).mul_(grads[0]).mul_(ctx.scale), None, None
+        return masked(grads[0], kept).mul_(ctx.scale), None, None

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import _csr
 from graphstill.ops._pattern import TOGETHER, Pattern
-from graphstill.ops.noise import Noise, quantised
+from graphstill.ops.noise import Noise, masked, quantised
 from graphstill.ops.precision import lowered
 
 # Dropout rates whose scaled values are kept: training at one, and evaluation.
@@ -189,9 +189,9 @@ class _Product(torch.autograd.Function):
         if kept is None:
             return pattern.product(values, weight, constant=True)
         if kept.numel() > TOGETHER:
-            own = (_dropped(values, kept[m]) for m in range(len(weight)))
+            own = (masked(values, kept[m]) for m in range(len(weight)))
             return torch.cat([pattern.product(v, weight[m : m + 1]) for m, v in enumerate(own)])
-        dropped = _dropped(values, kept)
+        dropped = masked(values, kept)
         ctx.dropped = dropped
         return pattern.product(dropped, weight)
 
@@ -204,13 +204,8 @@ class _Product(torch.autograd.Function):
         elif kept.numel() > TOGETHER:
             values = features._scaled(ctx.scale, grad.dtype)[0]
             # Picking floats is twice as fast as picking bytes and multiplying them again.
-            own = (_dropped(values, kept[m]).index_select(0, order) for m in range(len(grad)))
+            own = (masked(values, kept[m]).index_select(0, order) for m in range(len(grad)))
             out = torch.cat([transposed.product(v, grad[m : m + 1]) for m, v in enumerate(own)])
         else:
             out = transposed.product(ctx.dropped.index_select(1, order), grad)
         return None, out, None, None
-
-
-def _dropped(values: Tensor, kept: Tensor) -> Tensor:
-    """Values times what dropout kept of them, uint8: a third faster than the product, which converts on the way."""
-    return kept.to(values.dtype).mul_(values)

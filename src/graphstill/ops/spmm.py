@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
-from graphstill.ops.precision import lowered, raised, region
+from graphstill.ops.precision import raised, region
 
 
 def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0) -> Tensor:
@@ -30,7 +30,7 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0)
         ConfigError: shapes or dtypes that do not fit.
     """
     if values is None:
-        values = graph.ones(lowered(x).dtype)
+        values = graph.ones(x.dtype)
     values, x = _in_region(graph, values, x)
     _check(graph, values, x)
     plain = x.dim() == 2
