@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -34,3 +35,17 @@ def tiny_task(order: np.ndarray | None = None, multi_label: bool = False, induct
     return NodeTask.from_arrays(
         x, edges, labels, train=train, val=val, test=test, name="tiny", inductive=inductive, sparse=False
     )
+
+
+class Killed(BaseException):
+    """A run stopped as by a signal."""
+
+
+def kill_at(epoch: int) -> Callable[[int, int, dict[str, float]], None]:
+    """A `progress` that stops the run after so many epochs."""
+
+    def progress(done: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
+        if done == epoch:
+            raise Killed
+
+    return progress

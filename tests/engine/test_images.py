@@ -16,7 +16,7 @@ from graphstill.errors import ConfigError, DataError, GraphstillError, MethodErr
 from graphstill.methods import CRD, DML, HKD, KD, METHODS, Method, ReviewKD, Smoothing
 from graphstill.models import GCN, MLP, ResNet
 from tests.methods.stage import every_method, peers_of
-from tests.tiny import tiny_task
+from tests.tiny import Killed, kill_at, tiny_task
 
 SHORT = Training(epochs=3, optimizer="sgd", lr=0.05, lr_steps=(2,), checkpoint_seconds=0.0, log_every=1)
 SMALL = ResNet(depth=8, width=0.25)
@@ -51,17 +51,10 @@ def test_every_method_trains_or_says_why_not(name: str) -> None:
 
 @pytest.mark.parametrize("method", [KD() + HKD(k=4), ReviewKD(warm_up=1), CRD(), KD() + Smoothing(every=1)])
 def test_resumes_exactly(method: Method, tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 2:
-            raise Killed
-
     how = {"method": method, "teacher": teacher(), "seeds": 2, "training": SHORT}
     whole = distill(SMALL, task(), **how)  # type: ignore[arg-type]
     with pytest.raises(Killed):
-        distill(SMALL, task(), **how, directory=tmp_path, progress=kill)  # type: ignore[arg-type]
+        distill(SMALL, task(), **how, directory=tmp_path, progress=kill_at(2))  # type: ignore[arg-type]
     again = distill(SMALL, task(), **how, directory=tmp_path, resume=True)  # type: ignore[arg-type]
     assert whole.result["validation"] == again.result["validation"]
     finished = distill(SMALL, task(), **how, directory=tmp_path, resume=True)  # type: ignore[arg-type]

@@ -15,8 +15,9 @@ from graphstill.methods import CPF, OAD, RKD
 from graphstill.models import GCN, GraphSAGE, ResNet
 from graphstill.nn import MODELS, foreign, make_model
 from tests.engine.test_images import task as images
+from tests.engine.test_images import weights
 from tests.methods.stage import by_default, every_method, peers_of, student_of
-from tests.tiny import tiny_task
+from tests.tiny import Killed, kill_at, tiny_task
 
 SHORT = Training(epochs=6, weight_decay=0.0, checkpoint_seconds=0.0, log_every=1)
 LOW = replace(SHORT, precision="bfloat16")
@@ -27,10 +28,6 @@ GRAPHS = sorted(name for name, model in MODELS.items() if model.takes == "graph"
 @cache
 def teacher() -> Run:
     return train(GCN(hidden=6, layers=3), tiny_task(), training=SHORT)
-
-
-def weights(run: Run) -> list[torch.Tensor]:
-    return [value for cohort in run.cohorts for _, value in sorted(cohort.state_dict().items())]
 
 
 @pytest.mark.parametrize("name", GRAPHS)
@@ -99,17 +96,10 @@ def test_a_member_does_not_depend_on_the_others() -> None:
 
 
 def test_resumes_exactly(tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 3:
-            raise Killed
-
     how = {"method": OAD(), "peers": 2, "training": LOW}
     whole = distill(GCN(hidden=8), tiny_task(), **how)  # type: ignore[arg-type]
     with pytest.raises(Killed):
-        distill(GCN(hidden=8), tiny_task(), **how, directory=tmp_path, progress=kill)  # type: ignore[arg-type]
+        distill(GCN(hidden=8), tiny_task(), **how, directory=tmp_path, progress=kill_at(3))  # type: ignore[arg-type]
     again = distill(GCN(hidden=8), tiny_task(), **how, directory=tmp_path, resume=True)  # type: ignore[arg-type]
     for a, b in zip(weights(whole), weights(again), strict=True):
         assert torch.equal(a, b)

@@ -15,7 +15,7 @@ from graphstill.errors import ConfigError, MethodError
 from graphstill.methods import CPF, DML, KD, Independent, Method
 from graphstill.nn import GCN, PLP
 from tests.methods.stage import set_stage
-from tests.tiny import arrays, tiny_task
+from tests.tiny import Killed, arrays, kill_at, tiny_task
 
 STUDENT = PLP(hidden=6, hops=4, dropout=0.3)
 SHORT = Training(epochs=6, lr=0.02, checkpoint_seconds=0.0, log_every=1)
@@ -77,13 +77,6 @@ def test_student_comes_closer_to_the_teacher(teacher: Run) -> None:
 
 
 def test_resumes_exactly_and_loads(teacher: Run, tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 4:
-            raise Killed
-
     def run_it(folder: str, **more: object) -> Run:
         return distill(
             STUDENT,
@@ -98,7 +91,7 @@ def test_resumes_exactly_and_loads(teacher: Run, tmp_path: Path) -> None:
 
     whole = run_it("whole")
     with pytest.raises(Killed):
-        run_it("cut", progress=kill)
+        run_it("cut", progress=kill_at(4))
     resumed, loaded, batch = run_it("cut", resume=True), Run.load(tmp_path / "whole"), tiny_task().full_batch()
     for key, value in weights(whole).items():
         assert torch.equal(weights(resumed)[key], value), key

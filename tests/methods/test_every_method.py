@@ -15,7 +15,7 @@ from graphstill.engine import Run, Training, distill, train
 from graphstill.methods import METHODS, make_method
 from graphstill.nn import GCN, ROD
 from tests.methods.stage import as_target, by_default, every_method, map_view, peers_of, set_stage
-from tests.tiny import tiny_task
+from tests.tiny import Killed, kill_at, tiny_task
 
 MODEL = GCN(hidden=6, layers=3, dropout=0.3)
 WITH_HEADS = ROD(hidden=6, hops=2, dropout=0.3)
@@ -56,16 +56,9 @@ def weights(run: Run) -> dict[str, Tensor]:
 def test_resumes_exactly(name: str, teacher: Run, tmp_path: Path) -> None:
     """Killed after an epoch and resumed, a run ends bit-identical to an undisturbed one."""
 
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 4:
-            raise Killed
-
     whole = run_it(name, teacher, [0, 1], directory=tmp_path / "whole")
     with pytest.raises(Killed):
-        run_it(name, teacher, [0, 1], directory=tmp_path / "cut", progress=kill)
+        run_it(name, teacher, [0, 1], directory=tmp_path / "cut", progress=kill_at(4))
     resumed = run_it(name, teacher, [0, 1], directory=tmp_path / "cut", resume=True)
     for key, value in weights(whole).items():
         assert torch.equal(weights(resumed)[key], value), key

@@ -14,7 +14,7 @@ from graphstill.losses import agreement_by_bin, entropy, fit_exponent, neighbour
 from graphstill.methods import KRD
 from graphstill.nn import GCN, MLP
 from tests.methods.stage import Stage, set_stage
-from tests.tiny import tiny_task
+from tests.tiny import Killed, kill_at, tiny_task
 
 SHORT = Training(epochs=5, checkpoint_seconds=0.0)
 
@@ -110,13 +110,6 @@ def test_exponent_follows_the_fit() -> None:
 
 
 def test_resumes_while_sampling(teacher: Run, tmp_path: Path) -> None:
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 3:
-            raise Killed
-
     method, task = KRD(start=2), tiny_task()
     whole = distill(MLP(hidden=6), task, method=method, teacher=teacher, seeds=2, training=SHORT)
     with pytest.raises(Killed):
@@ -128,7 +121,7 @@ def test_resumes_while_sampling(teacher: Run, tmp_path: Path) -> None:
             seeds=2,
             training=SHORT,
             directory=tmp_path,
-            progress=kill,
+            progress=kill_at(3),
         )
     again = distill(
         MLP(hidden=6), task, method=method, teacher=teacher, seeds=2, training=SHORT, directory=tmp_path, resume=True

@@ -12,7 +12,7 @@ from graphstill.errors import ConfigError
 from graphstill.methods import KD, Smoothing
 from graphstill.nn import GAT, GCN, GCNII, GIN, GraphSAGE, Model
 from graphstill.ops import Adjacency, spmm
-from tests.tiny import tiny_task
+from tests.tiny import Killed, kill_at, tiny_task
 
 KINDS = [GCN(hidden=6), GraphSAGE(hidden=6), GAT(hidden=3, heads=2), GIN(hidden=6)]
 
@@ -74,19 +74,12 @@ def test_a_curriculum_on_a_graph_is_kept_and_resumed(tmp_path: Path) -> None:
     teacher = train(GCN(hidden=8), task, training=training)
     method = KD() + Smoothing(sigma=1.0, factor=0.5, every=1)
 
-    class Killed(BaseException):
-        pass
-
-    def kill(epoch: int, epochs: int, figures: dict[str, float]) -> None:  # noqa: ARG001
-        if epoch == 3:
-            raise Killed
-
     how = {"method": method, "teacher": teacher, "seeds": 2, "training": training}
     whole = distill(GCN(hidden=6), task, **how)  # type: ignore[arg-type]
     for i, epoch in enumerate(whole.result["best_epoch"]):
         assert whole.cohort.member_state(i)["smoothing"] == 0.5 ** (epoch - 1)
     with pytest.raises(Killed):
-        distill(GCN(hidden=6), task, **how, directory=tmp_path, progress=kill)  # type: ignore[arg-type]
+        distill(GCN(hidden=6), task, **how, directory=tmp_path, progress=kill_at(3))  # type: ignore[arg-type]
     distill(GCN(hidden=6), task, **how, directory=tmp_path, resume=True)  # type: ignore[arg-type]
     for name, value in Run.load(tmp_path).cohort.state_dict().items():
         assert torch.equal(value, whole.cohort.state_dict()[name]), name
