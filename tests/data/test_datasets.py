@@ -108,7 +108,7 @@ def test_names_are_those_of_the_catalogue_and_of_local_node_tasks(tmp_path):
         ("", "no dataset is called ''; known: amazon-computers"),
         (
             "chameleon-filtered",
-            r"cannot be downloaded: put it at .*graphs.*chameleon-filtered.npz or .*; a node task holds",
+            r"cannot be downloaded: put the arrays at .*graphs.*chameleon-filtered.npz or .*; a node task holds",
         ),
         ("there/is/none.npz", "is not a file"),
     ],
@@ -121,7 +121,7 @@ def test_a_name_that_leads_nowhere_is_refused(tmp_path, name, message):
 
 def test_without_a_root_the_message_says_how_to_give_one():
     with pytest.raises(
-        DataError, match=r"put it at a folder, and its path into root= or GRAPHSTILL_DATA, as wordnet30\.npz"
+        DataError, match=r"in no folder of yours, .* put wordnet30\.npz into a folder, and its path into root= or GRAPH"
     ):
         load("wordnet30")
 

@@ -10,6 +10,7 @@ from graphstill.engine import Training, distill, train
 from graphstill.errors import ConfigError, DataError, MethodError
 from graphstill.losses import softmax_kl
 from graphstill.methods import KD, LSP, Independent
+from graphstill.methods.views import View
 from graphstill.nn import GCN
 from tests.methods.stage import set_stage
 from tests.tiny import tiny_task
@@ -34,6 +35,24 @@ def test_a_sum_multiplies_terms_and_supervision() -> None:
     assert [(t.method.name, t.weight) for t in both.terms] == [("kd", 1.0), ("lsp", 0.5), ("lsp", 1.0)]
     with pytest.raises(ConfigError, match="multiplied by a number"):
         -1 * KD()
+
+
+def test_the_teachers_side_of_lsp_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    target = LSP._target
+    monkeypatch.setattr(LSP, "_target", lambda self, t: calls.append(t) or target(self, t))
+    task, both = tiny_task(), LSP(kernel="rbf") + LSP(kernel="linear")
+    teacher = train(GCN(hidden=4), task, training=Training(epochs=2))
+
+    def students() -> list[torch.Tensor]:
+        run = distill(GCN(hidden=4), task, teacher=teacher, method=both, seeds=2, training=Training(epochs=4))
+        return list(run.cohort.state_dict().values())
+
+    kept = students()
+    assert len(calls) == 2  # once for each term
+    monkeypatch.setattr(View, "once", lambda self, make: make(self))
+    assert all(map(torch.equal, kept, students()))
+    assert len(calls) == 2 + 2 * 4
 
 
 def test_lsp_compares_networks_of_any_width() -> None:

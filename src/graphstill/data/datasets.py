@@ -210,13 +210,13 @@ def _find(name: str, entry: Entry, root: Path | None, k: int | None) -> Arrays:
             "for your own give the path of an .npz, or put "
             f"{name}.npz into a folder and its path into root= or GRAPHSTILL_DATA; {LAYOUT}"
         )
-    place = (
-        " or ".join(map(str, places))
-        if places
-        else f"a folder, and its path into root= or GRAPHSTILL_DATA, as {name}.npz"
-    )
+    if places:
+        missing, remedy = f"is not in {root}", f"the arrays at {' or '.join(map(str, places))}"
+    else:
+        missing = "was looked for in no folder of yours"
+        remedy = f"{name}.npz into a folder, and its path into root= or GRAPHSTILL_DATA"
     if entry.source is None:
-        raise DataError(f"dataset {name!r} cannot be downloaded: put it at {place}; {LAYOUT}")
+        raise DataError(f"dataset {name!r} {missing}, and cannot be downloaded: put {remedy}; {LAYOUT}")
     home = _download_root(root)
     try:
         return entry.source(home)
@@ -224,9 +224,8 @@ def _find(name: str, entry: Entry, root: Path | None, k: int | None) -> Arrays:
         raise
     except Exception as error:
         raise DataError(
-            f"dataset {name!r} is neither at {place}, nor could PyG download or read it "
-            f"({type(error).__name__}: {error}): put PyG's raw files into {home / entry.raw}, or the arrays at "
-            f"{place}; {LAYOUT}"
+            f"dataset {name!r} {missing}, and PyG could neither download nor read it "
+            f"({type(error).__name__}: {error}): put PyG's raw files into {home / entry.raw}, or {remedy}; {LAYOUT}"
         ) from error
 
 

@@ -83,9 +83,8 @@ class GraphAKD(Method):
     def adversary_loss(self, s: View, t: View | None, step: Step) -> Tensor:
         d, t = step.parts.adversary, teacher(t)
         assert isinstance(d, Identifiers)
-        graph, hs, ht = s.graph.with_self_loops(), s.layer(-1).post, t.layer(-1, "teacher").post
-        us, ut = unit(hs), unit(ht)
-        ls, lt, gs, gt = d.logits(s.logits), d.logits(t.logits), summary(hs), summary(ht)
+        graph, hs, (ut, gt) = s.graph.with_self_loops(), s.layer(-1).post, t.once(embeddings)
+        us, ls, lt, gs = unit(hs), d.logits(s.logits), d.logits(t.logits), summary(hs)
         logits = judged_real(lt[..., -1]) + judged_fake(ls[..., -1]) + classified(lt, step) + classified(ls, step)
         edges = judged_real(d.edge.edges(ut, graph)) + judged_fake(d.edge.edges(us, graph))
         (tt, ts), (st, ss) = d.whole.summaries(ut, [gt, gs]), d.whole.summaries(us, [gt, gs])
@@ -95,10 +94,10 @@ class GraphAKD(Method):
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         d, t = step.parts.adversary, teacher(t)
         assert isinstance(d, Identifiers)
-        graph, hs, ht = s.graph.with_self_loops(), s.layer(-1).post, t.layer(-1, "teacher").post
+        graph, hs, (ut, gt) = s.graph.with_self_loops(), s.layer(-1).post, t.once(embeddings)
         us, scores, gs = unit(hs), d.logits(s.logits), summary(hs)
-        st, ss = d.whole.summaries(us, [summary(ht), gs])
-        (ts,) = d.whole.summaries(unit(ht), [gs])
+        st, ss = d.whole.summaries(us, [gt, gs])
+        (ts,) = d.whole.summaries(ut, [gs])
         node = judged_real(d.edge.edges(us, graph)) + judged_real(st) + judged_fake(ss) + judged_real(ts)
         return {
             "node": self.node_weight * node,
@@ -107,9 +106,15 @@ class GraphAKD(Method):
         }
 
 
+def embeddings(t: View) -> tuple[Tensor, Tensor]:
+    """The teacher's, of length 1 [M or 1, N, D], and their summary [M or 1, D]."""
+    h = t.layer(-1, "teacher").post
+    return unit(h), summary(h)
+
+
 def summary(h: Tensor) -> Tensor:
     """σ of the mean over nodes: [M, N, D] -> [M, D]."""
-    return h.mean(1).sigmoid()
+    return (h.sum(1) / h.shape[1]).sigmoid()  # the gradient of a sum is no pass over h, that of a mean is
 
 
 def classified(scores: Tensor, step: Step) -> Tensor:

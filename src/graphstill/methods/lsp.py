@@ -11,6 +11,8 @@ from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity, local
 from graphstill.methods.checks import kernel_bandwidth, one_of, positive, teacher
 from graphstill.methods.method import Method, Needs, Step, register
 from graphstill.methods.views import View
+from graphstill.nn.output import Hidden
+from graphstill.ops import Adjacency
 
 
 @register("lsp")
@@ -66,8 +68,14 @@ class LSP(Method):
         return 1.0 if progress < self.last_epoch else 0.0
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        t = teacher(t)
-        graph = s.graph.with_self_loops() if self.self_loops else s.graph
-        student = edge_similarity(graph, s.layer(self.layer).pre, self.kernel, self.bandwidth)
-        target = edge_similarity(graph, t.layer(self.teacher_layer, "teacher").pre, self.kernel, self.bandwidth)
-        return {"structure": local_structure_kl(graph, target.detach(), student, self.direction)}
+        student, target = self._similarity(s, s.layer(self.layer)), teacher(t).once(self._target)
+        return {"structure": local_structure_kl(self._edges(s), target, student, self.direction)}
+
+    def _target(self, t: View) -> Tensor:
+        return self._similarity(t, t.layer(self.teacher_layer, "teacher")).detach()
+
+    def _similarity(self, view: View, layer: Hidden) -> Tensor:
+        return edge_similarity(self._edges(view), layer.pre, self.kernel, self.bandwidth)
+
+    def _edges(self, view: View) -> Adjacency:
+        return view.graph.with_self_loops() if self.self_loops else view.graph

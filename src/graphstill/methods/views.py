@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from graphstill.errors import MethodError
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -27,6 +30,17 @@ class View:
     graph: Adjacency
     nodes: Tensor
     heads: Tensor | None = field(default=None, kw_only=True)
+    _made: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, make: Callable[[View], T]) -> T:
+        """make(view), made once for each view: a frozen teacher's view of a whole graph is the same in every step.
+
+        `make` is a function of a module or a method of a `Method`. It may use nothing that training changes.
+        """
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]  # type: ignore[assignment]
+        return made
 
     def layer(self, index: int, who: str = "student") -> Hidden:
         """Hidden layer `index` (negative counts from the last); MethodError where the network has too few."""
