@@ -28,12 +28,12 @@ def append(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(rounded(row)) + "\n")
 
 
-def read(folder: Path = FOLDER, threads: int = 1) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """The newest row of every case by name, each with the `file` it is from, and the newest machine line.
+def read(folder: Path = FOLDER, threads: int = 1) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """The rows of every case by name, oldest first, each with the `file` it is from, and the newest machine line.
 
     Of runs with so many threads.
     """
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
     machine: dict[str, Any] = {}
     newest: dict[str, Any] = {}
     for path in sorted(folder.glob("suite-*.jsonl")):
@@ -45,7 +45,7 @@ def read(folder: Path = FOLDER, threads: int = 1) -> tuple[dict[str, dict[str, A
             if row is machine:
                 newest = row
             else:
-                rows[row["case"]] = row | {"file": path.name}
+                rows.setdefault(row["case"], []).append(row | {"file": path.name})
     return rows, newest
 
 

@@ -80,7 +80,7 @@ def test_the_page_is_that_of_the_results() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     two, _ = results.read(threads=2)
     assert page.page(text, rows, machine, two) == text, "run `python -m benchmarks.speed --update`"
-    for name, figure in page.figures(rows).items():
+    for name, figure in page.figures(page.newest(rows)).items():
         assert (page.FIGURES / name).read_text(encoding="utf-8") == figure, "run `python -m benchmarks.speed --update`"
         assert f"figures/{name}" in text
 
@@ -89,13 +89,14 @@ def test_marks_name_cases() -> None:
     assert {mark.case for mark in MARKS} <= set(all_cases())
 
 
-def test_the_newest_row_of_a_case_counts(tmp_path: Path) -> None:
+def test_rows_of_a_case_are_in_the_order_of_their_runs(tmp_path: Path) -> None:
     for name, value, threads in (("suite-2.jsonl", 2.0, 1), ("suite-1.jsonl", 1.0, 1), ("suite-3.jsonl", 3.0, 2)):
         lines = [{"machine": {"cpu": name}, "threads": threads}, {"case": "a", "x": results.rounded(value / 3)}]
         (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
     rows, machine = results.read(tmp_path)
-    assert rows["a"]["x"] == 0.666667 and rows["a"]["file"] == "suite-2.jsonl"
-    assert results.read(tmp_path, threads=2)[0]["a"]["x"] == 1.0
+    assert [(row["x"], row["file"]) for row in rows["a"]] == [(0.333333, "suite-1.jsonl"), (0.666667, "suite-2.jsonl")]
+    assert [row["x"] for row in results.read(tmp_path, threads=2)[0]["a"]] == [1.0]
+    assert page.newest(rows) == {}  # no such case is run any more
     assert machine["machine"]["cpu"] == "suite-2.jsonl"
 
 
