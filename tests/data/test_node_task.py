@@ -179,6 +179,10 @@ def test_features_are_kept_sparse_where_they_are_sparse():
     assert isinstance(toy.task(x=toy.arrays()["x"].to_sparse()).x, SparseFeatures)  # stored so
     assert isinstance(toy.task(x=toy.arrays()["x"].to_sparse(), sparse=False).x, torch.Tensor)
     assert torch.equal(toy.task(x=dense).x.to_dense(), dense)
+    dense[:, :5] = 1.0
+    assert isinstance(toy.task(x=dense).x, SparseFeatures)  # 28 %
+    dense[:, 5] = 1.0
+    assert isinstance(toy.task(x=dense).x, torch.Tensor)  # 32 %
 
 
 def test_rows_are_normalised_alike_dense_and_sparse():
