@@ -102,7 +102,7 @@ class GraphAKD(Method):
         return {
             "node": self.node_weight * node,
             "class": self.class_weight * (classified(scores, step) + judged_real(scores[..., -1])) / 2,
-            "logit": self.logit_weight * (s.logits - t.logits).abs().sum(-1).mean(-1),
+            "logit": self.logit_weight * (s.logits - t.logits).abs().sum((1, 2)) / s.logits.shape[1],
         }
 
 
