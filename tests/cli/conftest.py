@@ -44,7 +44,8 @@ def graphstill(
 ) -> Callable[..., Result]:
     """`graphstill("list", "methods")`, in an empty folder, without a data root."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("GRAPHSTILL_DATA", raising=False)
+    monkeypatch.setenv("GRAPHSTILL_DATA", "")  # restored after the test, whatever --root makes of it
+    monkeypatch.delenv("GRAPHSTILL_DATA")
 
     def call(*arguments: str) -> Result:
         capfd.readouterr()

@@ -15,6 +15,7 @@ from graphstill.cli.app import exit_code, run
 from graphstill.errors import CheckpointError, ConfigError, DataError, MethodError, SealError
 from graphstill.methods import METHODS
 from graphstill.nn import MODELS
+from tests.data.images.tiny import arrays, files, write_folder
 
 Call = Callable[..., "object"]
 
@@ -228,3 +229,13 @@ def test_a_reader_that_stops_reading_is_no_error() -> None:
 
 def test_run_is_what_main_calls() -> None:
     assert run(["--version"]) == 0
+
+
+def test_names_of_ones_own_images_are_known_from_the_root(graphstill: Call, tmp_path: Path) -> None:
+    """A recipe is checked by what the name stands for: `batch_size` is an option of images, not of graphs."""
+    write_folder(tmp_path / "data" / "images" / "insects", files(arrays(train=4, test=1)))
+    arguments = ["train", "resnet", "insects", "task.batch_size=4", "task.val_per_class=1", "--dry-run"]
+    unknown = graphstill(*arguments)
+    assert unknown.code == 2 and "batch_size" in unknown.err
+    known = graphstill(*arguments, "--root", str(tmp_path / "data"))
+    assert known.code == 0 and "batch_size: 4" in known.out

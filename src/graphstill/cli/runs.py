@@ -23,8 +23,20 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check, print what would be run, with every default, and stop.")
 ]
+
+
+def _to_root(root: Path | None) -> Path | None:
+    """For this process and those that it starts: what a name stands for is asked while a recipe is checked."""
+    if root is not None:
+        os.environ["GRAPHSTILL_DATA"] = str(root)
+    return root
+
+
 Root = Annotated[
-    Path | None, typer.Option("--root", help="Where the data is. [default: $GRAPHSTILL_DATA]", show_default=False)
+    Path | None,
+    typer.Option(
+        "--root", help="Where the data is. [default: $GRAPHSTILL_DATA]", show_default=False, callback=_to_root
+    ),
 ]
 
 
