@@ -12,10 +12,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Before torch starts its threads: by default idle ones spin, and where anything else runs on the machine, a run of
     # many small steps then takes six times as long (measured: `demo` on two busy cores). Same figures either way.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from graphstill import threads
     from graphstill.allocator import recycle_large_buffers
     from graphstill.cli.app import run
 
     recycle_large_buffers()
+    threads.adapt()
     sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from graphstill import allocator
+from graphstill import allocator, threads
 from graphstill.data import Task
 from graphstill.engine import checkpoint, terms
 from graphstill.engine.group import Group, check_seeds
@@ -168,10 +168,12 @@ def _train(
         known_labels(models, task),
         training.lower,
     )
+    batch = task.training_batches(0)[0]
+    largest = max(block.cohort.largest_buffer(batch.graph) for block in group.blocks)
+    allocator.expect_buffers(largest)
+    threads.suit(largest and max(largest, batch.x.nbytes))  # before the first product: a sum may depend on it
     known = knowledge_of(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
     started_from = None if source is None else warm_start(group, source)
-    batch = task.training_batches(0)[0]
-    allocator.expect_buffers(max(block.cohort.largest_buffer(batch.graph) for block in group.blocks))
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
     loop = Loop(task, group, active, known, training, plain(identity), folder, progress)

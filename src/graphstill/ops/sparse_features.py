@@ -74,6 +74,11 @@ class SparseFeatures:
         return cls(ptr.int().contiguous(), indices.int().contiguous(), values.detach().contiguous(), shape)
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the stored values and of their feature numbers."""
+        return int(self.values.nbytes + self.indices.nbytes)
+
+    @property
     def nnz(self) -> int:
         return self.values.numel()
 

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from graphstill import threads
 from graphstill.allocator import recycle_large_buffers
 from graphstill.files import atomic_write_json
 from graphstill.study.arms import REMOVALS, Arms, digest
@@ -68,7 +69,13 @@ def _each(
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=recycle_large_buffers)
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare, initargs=(jobs,))
+
+
+def _prepare(jobs: int) -> None:
+    """What the command does when it starts, in a process that is one of several."""
+    recycle_large_buffers()
+    threads.adapt(jobs)
 
 
 def _teach(cell: Cell, directory: Path, root: str | Path | None) -> str:
