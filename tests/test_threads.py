@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -52,3 +55,10 @@ def test_a_run_of_small_arrays_takes_one() -> None:
     threads.adapt()
     run = train(GCN(hidden=4), tiny_task(), training=Training(epochs=2))
     assert torch.get_num_threads() == run.result["environment"]["threads"] == 1
+
+
+def test_a_program_of_ones_own_asks_after_a_bare_import() -> None:
+    """As docs/performance.md and docs/guide.md have it."""
+    code = "import graphstill\ngraphstill.allocator.recycle_large_buffers()\nassert graphstill.threads.adapt()"
+    environment = {k: v for k, v in os.environ.items() if k not in threads.VARIABLES}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -6,8 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphstill import allocator as allocator
     from graphstill import datasets as datasets
     from graphstill import models as models
+    from graphstill import threads as threads
     from graphstill.data import ImageTask as ImageTask
     from graphstill.data import NodeTask as NodeTask
     from graphstill.deploy.export import export as export
@@ -50,8 +52,10 @@ _HOMES = {
     "Comparison": "graphstill.study.statistics",
     "compare": "graphstill.study.statistics",
     "transfer_metrics": "graphstill.study.transfer",
+    "allocator": "",
     "datasets": "",
     "models": "",
+    "threads": "",
 }
 
 
