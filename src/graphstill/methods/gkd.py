@@ -46,8 +46,7 @@ class GKD(Method):
         alpha: null: the term beside the full supervised loss, as in the paper; a number: (1 − α) CE + α L, as released.
 
     Shapes: hidden features before activation [M, N, D_s] and [M or 1, N, D_t], of any widths except for "random"; one
-    term `kernel` of [M]. No array of nodes times nodes is made. Its weight: 1 to 100 beside labels; thousands, and
-    little dropout, where the teacher knows what the student cannot.
+    term `kernel` of [M]. No array of nodes times nodes is made. Its weight: 100 to 3,000.
 
     Deviations: the scale from the data, since features are not batch-normalised here; "random" has equal positive
     spectral weights, where the released code draws a signed one, which multiplies that step's loss by its square;
