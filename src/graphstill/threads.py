@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 #: Who sets one of these has decided.
 VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -10,8 +11,8 @@ VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: threads as with one; from 7 MB on (PubMed's features, ten GCN-64 on Cora) two are up to 1.4 times faster.
 GRAIN = 3_500_000
 
-_most: int | None = None
-_processes = 1
+#: How many processes share the cores; None: nobody asked for a choice.
+_processes: int | None = None
 
 
 def adapt(processes: int = 1) -> bool:
@@ -19,9 +20,9 @@ def adapt(processes: int = 1) -> bool:
 
     Not done where OMP_NUM_THREADS or MKL_NUM_THREADS is set. Returns whether it is done.
     """
-    global _most, _processes
-    _most, _processes = (None if any(os.environ.get(name) for name in VARIABLES) else 0), processes
-    return _most is not None
+    global _processes
+    _processes = None if any(os.environ.get(name) for name in VARIABLES) else processes
+    return _processes is not None
 
 
 def suit(size: int) -> int | None:
@@ -29,13 +30,19 @@ def suit(size: int) -> int | None:
 
     Returns the number, or None where `adapt` was not asked for: a program's own setting is left alone.
     """
-    global _most
-    if _most is None:
+    if _processes is None:
         return None
     import torch
 
-    # What torch found at its start: the cores that this process may use.
-    _most = _most or max(1, torch.get_num_threads() // _processes)
-    number = min(_most, max(1, size // GRAIN)) if size else _most
+    most = max(1, _at_start() // _processes)
+    number = min(most, max(1, size // GRAIN)) if size else most
     torch.set_num_threads(number)
     return number
+
+
+@cache
+def _at_start() -> int:
+    """What torch found before any run chose: the cores that this process may use."""
+    import torch
+
+    return torch.get_num_threads()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,27 +25,27 @@ DryRun = Annotated[
 ]
 
 
-def _to_root(root: Path | None) -> Path | None:
-    """For this process and those that it starts: what a name stands for is asked while a recipe is checked."""
-    if root is not None:
-        os.environ["GRAPHSTILL_DATA"] = str(root)
-    return root
+def _as_variable(name: str) -> Callable[[Any], Any]:
+    """The callback of an option that holds for this process and for those that it starts."""
+
+    def keep(value: Any) -> Any:
+        if value is not None:
+            os.environ[name] = str(value)
+        return value
+
+    return keep
 
 
+# As the variable too: what a name stands for is asked while a recipe is checked.
 Root = Annotated[
     Path | None,
     typer.Option(
-        "--root", help="Where the data is. [default: $GRAPHSTILL_DATA]", show_default=False, callback=_to_root
+        "--root",
+        help="Where the data is. [default: $GRAPHSTILL_DATA]",
+        show_default=False,
+        callback=_as_variable("GRAPHSTILL_DATA"),
     ),
 ]
-
-
-def _to_device(name: str | None) -> str | None:
-    """For this process and those that it starts."""
-    if name is not None:
-        os.environ[DEVICE] = name
-    return name
-
 
 Device = Annotated[
     str | None,
@@ -53,7 +53,7 @@ Device = Annotated[
         "--device",
         help="cpu, cuda, cuda:1, or auto. [default: $GRAPHSTILL_DEVICE, or cpu]",
         show_default=False,
-        callback=_to_device,
+        callback=_as_variable(DEVICE),
     ),
 ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ class View:
     graph: Adjacency
     nodes: Tensor
     heads: Tensor | None = field(default=None, kw_only=True)
-    _made: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _made: dict[Callable[[View], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, make: Callable[[View], T]) -> T:
         """make(view), made once for each view: a frozen teacher's view of a whole graph is the same in every step.
@@ -39,7 +39,7 @@ class View:
         """
         if make not in self._made:
             self._made[make] = make(self)
-        made: T = self._made[make]  # type: ignore[assignment]
+        made: T = self._made[make]
         return made
 
     def layer(self, index: int, who: str = "student") -> Hidden:
