@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "methods": {"losses", "nn", "ops"},
     "vision": {"nn", "ops"},
     "engine": {"data", "nn", "models", "methods", "losses", "ops"},
-    "study": {"engine", "data", "nn", "models", "methods"},
+    "study": {"engine", "data", "nn", "models", "methods", "vision"},
     "report": {"study.statistics"},  # otherwise files only
     "deploy": {"engine", "data", "nn", "ops", "runtime"},
     "runtime": set(),  # what serves a student needs numpy and onnxruntime, nothing of the training stack

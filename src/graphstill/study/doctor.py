@@ -54,6 +54,18 @@ def _hardware() -> Iterator[Finding]:
     yield Finding("cpu", True, f"{here['cpu']}, {here['cores']} cores, torch uses {here['threads']} threads")
     cuda = torch.cuda.is_available()
     yield Finding("device", True, torch.cuda.get_device_name() if cuda else "cpu (no CUDA device, none is needed)")
+    yield Finding("convolutions", True, _convolutions())
+
+
+def _convolutions() -> str:
+    from graphstill.vision import corrupts_here
+
+    if not corrupts_here():
+        return "narrow strided ones work"
+    return (
+        "torch corrupts memory here in 1x1 convolutions of stride 2 with fewer than 8 input channels in channels-last "
+        "layout; graphstill's networks compute them another way, modules of your own should be in the contiguous layout"
+    )
 
 
 def _data(root: str | Path | None) -> Finding:

@@ -3,6 +3,7 @@
 from graphstill.vision.cohort import ImageCohort
 from graphstill.vision.mobilenetv2 import MobileNetV2
 from graphstill.vision.model import ImageModel
+from graphstill.vision.narrow import corrupts_here
 from graphstill.vision.resnet import ResNet, ResNet50
 from graphstill.vision.shufflenet import ShuffleNetV1, ShuffleNetV2
 from graphstill.vision.vgg import VGG
@@ -18,4 +19,5 @@ __all__ = [
     "ResNet50",
     "ShuffleNetV1",
     "ShuffleNetV2",
+    "corrupts_here",
 ]

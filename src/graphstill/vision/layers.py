@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphstill.ops import filter_maps
+from graphstill.vision.narrow import corrupts, strided_pointwise
 
 
 class Conv2d(nn.Conv2d):
@@ -21,9 +22,10 @@ class Conv2d(nn.Conv2d):
         self, inputs: int, outputs: int, size: int, stride: int = 1, groups: int = 1, bias: bool = False
     ) -> None:
         super().__init__(inputs, outputs, size, stride, size // 2, groups=groups, bias=bias)
+        self.unsafe = corrupts(inputs, size, stride)
 
     def forward(self, input: Tensor, kernel: Tensor | None = None) -> Tensor:
-        out = super().forward(input)
+        out = strided_pointwise(input, self) if self.unsafe else super().forward(input)
         return out if kernel is None else filter_maps(out, kernel)
 
 
