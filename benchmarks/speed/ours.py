@@ -9,7 +9,8 @@ from benchmarks.speed.case import Step
 from graphstill.data import NodeTask
 from graphstill.engine import Training, distill
 from graphstill.engine.loop import Loop
-from graphstill.methods import Composite, Independent, Method
+from graphstill.method import Composite, Method
+from graphstill.methods import Independent
 from graphstill.nn import Model
 
 #: More than any measurement runs.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphstill.engine import distill as distill
     from graphstill.engine import train as train
     from graphstill.errors import GraphstillError as GraphstillError
+    from graphstill.method import Method as Method
     from graphstill.methods import KD as KD
     from graphstill.methods import LSP as LSP
     from graphstill.methods import OAD as OAD
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from graphstill.methods import AlignaheadPlus as AlignaheadPlus
     from graphstill.methods import CoDistillation as CoDistillation
     from graphstill.methods import Independent as Independent
-    from graphstill.methods import Method as Method
     from graphstill.study.statistics import Comparison as Comparison
     from graphstill.study.statistics import compare as compare
     from graphstill.study.transfer import transfer_metrics as transfer_metrics
@@ -48,7 +48,7 @@ _HOMES = {
     "distill": "graphstill.engine",
     "train": "graphstill.engine",
     "GraphstillError": "graphstill.errors",
-    "Method": "graphstill.methods",
+    "Method": "graphstill.method",
     "Comparison": "graphstill.study.statistics",
     "compare": "graphstill.study.statistics",
     "transfer_metrics": "graphstill.study.transfer",

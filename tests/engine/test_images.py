@@ -13,7 +13,8 @@ from graphstill.data import ImageTask
 from graphstill.datasets import load_images
 from graphstill.engine import Ensemble, Run, Training, distill, train
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
-from graphstill.methods import CRD, DML, HKD, KD, METHODS, Method, ReviewKD, Smoothing
+from graphstill.method import Method
+from graphstill.methods import CRD, DML, HKD, KD, METHODS, ReviewKD, Smoothing
 from graphstill.models import GCN, MLP, ResNet
 from tests.methods.stage import every_method, peers_of
 from tests.tiny import Killed, kill_at, tiny_task

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphstill.methods import Method, Parts, Spec, Step, View
+from graphstill.method import Method, Parts, Spec, Step, View
 from graphstill.nn import Hidden, Output
 from graphstill.ops import Adjacency
 

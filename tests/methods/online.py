@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphstill.methods import Method, Parts, Peers, Step, View
+from graphstill.method import Method, Parts, Peers, Step, View
 from graphstill.ops import Adjacency
 
 

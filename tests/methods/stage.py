@@ -12,7 +12,8 @@ from graphstill.data import NodeTask
 from graphstill.engine import Training, knowledge, terms
 from graphstill.engine.again import Again
 from graphstill.engine.group import Group
-from graphstill.methods import METHODS, Composite, Method, Parts, Peers, Step, View
+from graphstill.method import Composite, Method, Parts, Peers, Step, View
+from graphstill.methods import METHODS
 from graphstill.nn import GCN, ROD, Hidden, Model
 from graphstill.nn.output import Output
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from graphstill.data import NodeTask
 from graphstill.engine import Run, Training, distill, train
 from graphstill.errors import ConfigError, MethodError
-from graphstill.methods import CPF, DML, KD, Independent, Method
+from graphstill.method import Method
+from graphstill.methods import CPF, DML, KD, Independent
 from graphstill.nn import GCN, PLP
 from tests.methods.stage import set_stage
 from tests.tiny import Killed, arrays, kill_at, tiny_task

@@ -10,8 +10,8 @@ import torch
 
 from graphstill.engine import terms
 from graphstill.errors import ConfigError
+from graphstill.method.parts.projection import Embeddings
 from graphstill.methods import CRD
-from graphstill.methods.crd import Embeddings
 from graphstill.nn import GCN
 from tests.methods.maps import set_images
 from tests.methods.stage import Stage, set_stage

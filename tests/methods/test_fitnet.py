@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from graphstill.engine import Training, distill, train
 from graphstill.errors import ConfigError, MethodError
+from graphstill.method.parts.projection import TwoHeads
 from graphstill.methods import FitNet
-from graphstill.methods.heads import TwoHeads
 from graphstill.nn import GCN
 from graphstill.nn.layers import Linear
 from tests.methods.maps import set_images

@@ -24,8 +24,9 @@ from graphstill.losses import (
     with_neighbourhood,
 )
 from graphstill.losses.supervised import binary_cross_entropy
-from graphstill.methods import DML, FreeKD, Peers
-from graphstill.methods.policy import DirectionPolicy, Sight, see, similarity
+from graphstill.method import Peers
+from graphstill.method.parts.policy import DirectionPolicy, Sight, see, similarity
+from graphstill.methods import DML, FreeKD
 from graphstill.nn import GCN, GraphSAGE
 from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from graphstill.errors import ConfigError
 from graphstill.losses import info_nce
+from graphstill.method.parts.projection import TwoHeads
 from graphstill.methods import GCRD
-from graphstill.methods.heads import TwoHeads
 from graphstill.nn import GCN
 from tests.methods.stage import set_stage
 from tests.tiny import tiny_task

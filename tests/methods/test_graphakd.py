@@ -10,8 +10,8 @@ import torch
 from graphstill.engine import terms
 from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import judged_fake, judged_real, unit
+from graphstill.method.parts.identifiers import Diagonal, Identifiers, LogitsIdentifier
 from graphstill.methods import GraphAKD
-from graphstill.methods.identifiers import Diagonal, Identifiers, LogitsIdentifier
 from graphstill.nn import GCN
 from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency

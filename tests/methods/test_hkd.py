@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.methods import HKD, View
-from graphstill.methods.holistic import Holistic
+from graphstill.method import View
+from graphstill.method.parts.holistic import Holistic
+from graphstill.methods import HKD
 from graphstill.nn import Hidden
 from tests.methods.maps import IMAGES, STORE, Images, set_images
 from tests.methods.stage import set_stage

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from graphstill.methods import holistic
-from graphstill.methods.holistic import GraphEncoder, mean_of_rows, nearest_predictions
+from graphstill.method.parts import holistic
+from graphstill.method.parts.holistic import GraphEncoder, mean_of_rows, nearest_predictions
 from graphstill.nn.layers import initialise
 
 

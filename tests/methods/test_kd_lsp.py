@@ -9,8 +9,8 @@ import torch
 from graphstill.engine import Training, distill, train
 from graphstill.errors import ConfigError, DataError, MethodError
 from graphstill.losses import softmax_kl
+from graphstill.method import View
 from graphstill.methods import KD, LSP, Independent
-from graphstill.methods.views import View
 from graphstill.nn import GCN
 from tests.methods.stage import set_stage
 from tests.tiny import tiny_task

@@ -10,8 +10,9 @@ import torch
 from graphstill.engine import Training, distill
 from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import judged_fake, judged_real, softmax_kl
-from graphstill.methods import OAD, CoDistillation, Peers
-from graphstill.methods.modules import GraphCritic
+from graphstill.method import Peers
+from graphstill.method.parts.critic import GraphCritic
+from graphstill.methods import OAD, CoDistillation
 from graphstill.nn import GAT, GCN, GraphSAGE, Hidden
 from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency

@@ -10,8 +10,9 @@ import torch
 from graphstill.engine import Training, distill
 from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import softmax_kl, supervised
-from graphstill.methods import ONE, Method, OKDDip
-from graphstill.methods.schedules import ramp_up
+from graphstill.method import Method
+from graphstill.method.schedules import ramp_up
+from graphstill.methods import ONE, OKDDip
 from graphstill.nn import GCN
 from tests.methods.stage import Stage, set_stage
 from tests.tiny import tiny_task

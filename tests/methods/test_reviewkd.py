@@ -9,8 +9,8 @@ from torch import Tensor
 
 from graphstill.engine import Training, distill, train
 from graphstill.errors import ConfigError, MethodError
+from graphstill.method.parts.review_fusion import Conv, Fusion, Review
 from graphstill.methods import ReviewKD
-from graphstill.methods.review_fusion import Conv, Fusion, Review
 from graphstill.nn import GCN
 from graphstill.nn.layers import initialise
 from tests.methods.maps import Images, set_images

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from graphstill.errors import ConfigError
 from graphstill.losses import angle_relation, distance_relation
+from graphstill.method.sampling import Sampler
 from graphstill.methods import RKD
-from graphstill.methods.sampling import Sampler
 from graphstill.nn import GCN
 from tests.methods.maps import set_images
 from tests.methods.stage import as_target, map_view, set_stage

@@ -11,7 +11,8 @@ from graphstill.data import NodeTask
 from graphstill.engine import Training, distill
 from graphstill.errors import ConfigError, MethodError
 from graphstill.losses import own_ensemble_kl
-from graphstill.methods import KD, METHODS, Composite
+from graphstill.method import Composite
+from graphstill.methods import KD, METHODS
 from graphstill.methods.rod import ROD, pairs_by_hop
 from graphstill.nn import GCN, make_model
 from graphstill.ops import Adjacency, SparseFeatures

@@ -13,7 +13,8 @@ from benchmarks.speed.count import Work
 from graphstill import datasets
 from graphstill.data import NodeTask
 from graphstill.engine import Training, train
-from graphstill.methods import GKD, OAD, GraphAKD, Independent, Method
+from graphstill.method import Method
+from graphstill.methods import GKD, OAD, GraphAKD, Independent
 from graphstill.nn import GCN, GCNII, Model, make_model
 
 #: CPU seconds an epoch of the authors' released code, run unchanged but for version fixes: one thread, Cora.

@@ -10,8 +10,9 @@ from graphstill.data import Batch
 from graphstill.engine.live import LiveTeacher, no_edges
 from graphstill.engine.optim import MemberSGD
 from graphstill.losses import supervised
-from graphstill.methods import HKD, KD, Method, Peers, Spec, View
-from graphstill.methods import Step as Position
+from graphstill.method import Method, Peers, Spec, View
+from graphstill.method import Step as Position
+from graphstill.methods import HKD, KD
 from graphstill.models import ResNet
 from graphstill.ops import Noise
 

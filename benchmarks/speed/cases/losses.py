@@ -13,8 +13,8 @@ from graphstill import datasets
 from graphstill.losses import edge_similarity, info_nce, kernel_matching, local_structure_kl
 from graphstill.losses.kernels import for_kernel
 from graphstill.losses.pairs import unit
-from graphstill.methods.identifiers import Diagonal
-from graphstill.methods.sampling import Sampler
+from graphstill.method.parts.identifiers import Diagonal
+from graphstill.method.sampling import Sampler
 from graphstill.nn.layers import initialise
 from graphstill.ops import Adjacency
 

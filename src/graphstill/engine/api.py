@@ -24,7 +24,8 @@ from graphstill.engine.teaching import AnyTeacher, TeacherGraph, knowledge_of
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError
 from graphstill.lock import Lock
-from graphstill.methods import METHODS, Composite, Method
+from graphstill.method import Composite, Method
+from graphstill.methods import METHODS
 from graphstill.nn import ForeignModel, Model, foreign
 
 

@@ -9,7 +9,7 @@ import torch
 
 from graphstill.data import NodeTask
 from graphstill.engine.run import Run
-from graphstill.methods.views import stack_outputs
+from graphstill.method import stack_outputs
 
 
 @torch.no_grad()

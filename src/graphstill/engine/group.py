@@ -11,7 +11,7 @@ from torch import Tensor
 from graphstill.data import Batch
 from graphstill.engine.seeds import NOISE, WEIGHTS, member_seeds
 from graphstill.errors import ConfigError
-from graphstill.methods.views import Peers, View, map_hidden, stack_outputs
+from graphstill.method import Peers, View, map_hidden, stack_outputs
 from graphstill.nn import Cohort, KnownLabels, Model, Output, StackedCohort
 from graphstill.ops import Noise
 

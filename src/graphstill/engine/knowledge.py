@@ -14,7 +14,7 @@ from graphstill.data import Batch, NodeTask
 from graphstill.engine.live import LiveTeacher
 from graphstill.errors import ConfigError, DataError
 from graphstill.losses import entropy
-from graphstill.methods.views import View, map_hidden
+from graphstill.method import View, map_hidden
 from graphstill.nn import Cohort, Hidden, Output, wrap
 from graphstill.nn.inputs import as_dense
 

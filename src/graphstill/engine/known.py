@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from graphstill.data import Task
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError, MethodError
-from graphstill.methods import Composite, Method
+from graphstill.method import Composite, Method
 from graphstill.nn import KnownLabels, Model, TransductiveModel
 
 

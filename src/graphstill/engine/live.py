@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from graphstill.data import Batch
-from graphstill.methods.views import View
+from graphstill.method import View
 from graphstill.nn import Cohort, Hidden
 from graphstill.ops import Adjacency
 

@@ -27,7 +27,7 @@ from graphstill.engine.training import Training
 from graphstill.errors import MethodError
 from graphstill.files import atomic_write_text
 from graphstill.losses import supervised
-from graphstill.methods import Parts, Peers, Step, View
+from graphstill.method import Parts, Peers, Step, View
 from graphstill.nn import Output
 
 Progress = Callable[[int, int, dict[str, float]], None]

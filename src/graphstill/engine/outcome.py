@@ -14,7 +14,7 @@ from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.loop import Loop
 from graphstill.environment import environment
-from graphstill.methods import Composite, Method
+from graphstill.method import Composite, Method
 
 
 @torch.no_grad()

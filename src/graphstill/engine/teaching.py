@@ -15,7 +15,7 @@ from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.live import LiveTeacher, ensemble
 from graphstill.engine.run import Run
 from graphstill.errors import ConfigError
-from graphstill.methods import Composite, Method
+from graphstill.method import Composite, Method
 
 
 @dataclass(frozen=True)

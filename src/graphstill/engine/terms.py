@@ -16,7 +16,7 @@ from graphstill.engine.optim import MemberAdam, MemberOptimizer, make_optimizer
 from graphstill.engine.seeds import PARTS, member_seeds
 from graphstill.engine.training import Training
 from graphstill.errors import MethodError
-from graphstill.methods import Composite, Method, Parts, Peers, Spec, Step, View
+from graphstill.method import Composite, Method, Parts, Peers, Spec, Step, View
 
 
 @dataclass

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity
-from graphstill.methods.checks import kernel_bandwidth, one_of, peers
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import Peers, View
+from graphstill.method import Method, Needs, Peers, Step, View, register
+from graphstill.method.checks import kernel_bandwidth, one_of, peers
 from graphstill.ops import edge_log_softmax
 
 

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, supervised
+from graphstill.method import Method, Needs, Parts, Peers, Spec, Step, View, register
+from graphstill.method.checks import kernel_bandwidth, not_negative, one_of, peers
 from graphstill.methods.alignahead import cross_layer_structure
-from graphstill.methods.checks import kernel_bandwidth, not_negative, one_of, peers
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.views import Peers, View
 from graphstill.nn.layers import Linear, initialise
 
 

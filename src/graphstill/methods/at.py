@@ -8,10 +8,9 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import attention_distance
-from graphstill.methods.checks import one_of, positive, teacher
-from graphstill.methods.method import Method, Needs, Nodes, Step, register
-from graphstill.methods.sampling import PLACES, Place, features, same_places
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method.checks import one_of, positive, teacher
+from graphstill.method.sampling import PLACES, Place, features, same_places
 
 
 @register("at")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphstill.methods.checks import teacher
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method.checks import teacher
 
 
 @register("cpf")

@@ -6,28 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphstill.losses import log_normaliser, noise_contrastive, take, unit
-from graphstill.methods.checks import not_negative, one_of, positive, teacher
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
-from graphstill.methods.views import View
-from graphstill.nn.layers import Linear, initialise
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, positive, teacher
+from graphstill.method.parts.projection import Embeddings
+from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
+from graphstill.nn.layers import initialise
 from graphstill.ops import Noise
-
-
-class Embeddings(nn.Module):
-    """Linear maps of both networks' features into the common space; [M, n, D] -> [M, n, W] of length 1."""
-
-    def __init__(self, members: int, student: int, teacher: int, width: int) -> None:
-        super().__init__()
-        self.members = members
-        self.student = Linear(members, student, width)
-        self.teacher = Linear(members, teacher, width)
-
-    def forward(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        return unit(self.student(student)), unit(self.teacher(target.expand(self.members, -1, -1)))
 
 
 @register("crd")

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import edge_contrast_kl, neighbour_kl
-from graphstill.methods.checks import not_negative, positive, share, teacher
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method.checks import not_negative, positive, share, teacher
 
 
 @register("ff-g2m")

@@ -8,11 +8,10 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import hint_distance, unit
-from graphstill.methods.checks import not_negative, one_of, teacher
-from graphstill.methods.heads import TwoHeads
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, counts, features, same_places, same_width, shapes
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, teacher
+from graphstill.method.parts.projection import TwoHeads
+from graphstill.method.sampling import PLACES, Place, counts, features, same_places, same_width, shapes
 from graphstill.nn.layers import Linear, initialise
 
 

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import local_structure_kl_by_node, reinforce, soft_target_kl_by_node, with_neighbourhood
-from graphstill.methods.checks import not_negative, one_of, peers, positive, share
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.policy import DirectionPolicy, Sight, labelled, of_members, pairs_of, see, similarity
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, peers, positive, share
+from graphstill.method.parts.policy import DirectionPolicy, Sight, labelled, of_members, pairs_of, see, similarity
 from graphstill.nn.layers import initialise
 from graphstill.ops import Noise
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import info_nce, take, unit
-from graphstill.methods.checks import one_of, positive, teacher
-from graphstill.methods.heads import TwoHeads
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import one_of, positive, teacher
+from graphstill.method.parts.projection import TwoHeads
+from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.nn.layers import initialise
 
 

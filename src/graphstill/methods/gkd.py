@@ -11,10 +11,9 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import PairKernel, PairScale, for_kernel, kernel_matching, product_matching, relu_features
-from graphstill.methods.checks import not_negative, one_of, positive, share, teacher
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.sampling import Sampler, counts, same_width
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, positive, share, teacher
+from graphstill.method.sampling import Sampler, counts, same_width
 from graphstill.ops import Noise
 
 #: The pairwise kernel of each of the paper's; its Gaussian exp(−d² / 4T) is rbf with T = σ² / 2.

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.methods.checks import share, teacher
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method.checks import share, teacher
 
 
 @register("glnn")

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
-from graphstill.methods.checks import not_negative, one_of
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of
 
 
 @register("gnn-sd")

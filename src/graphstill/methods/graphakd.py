@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import judged_fake, judged_real, supervised, unit
-from graphstill.methods.checks import not_negative, positive, teacher
-from graphstill.methods.identifiers import Identifiers
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.sampling import counts, same_width, widths
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, positive, teacher
+from graphstill.method.parts.identifiers import Identifiers
+from graphstill.method.sampling import counts, same_width, widths
 from graphstill.nn.layers import initialise
 
 

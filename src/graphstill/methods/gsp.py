@@ -8,11 +8,10 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import PairScale, for_kernel, gram_distance, pair_distance, take
-from graphstill.methods.checks import one_of, positive, teacher
-from graphstill.methods.heads import TwoHeads
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import one_of, positive, teacher
+from graphstill.method.parts.projection import TwoHeads
+from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.nn.layers import initialise
 
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import bank_contrast, unit
-from graphstill.methods.checks import one_of, positive, share, teacher
-from graphstill.methods.holistic import Holistic, Memory, Visit, mean_of_rows, nearest_predictions
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden, widths
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import one_of, positive, share, teacher
+from graphstill.method.parts.holistic import Holistic, Memory, Visit, mean_of_rows, nearest_predictions
+from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.nn.layers import initialise
 from graphstill.ops import Noise, spmm
 

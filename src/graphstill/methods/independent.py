@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Step, View, register
 
 
 @register("independent")

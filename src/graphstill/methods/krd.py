@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import agreement_by_bin, fit_exponent, neighbour_kl
-from graphstill.methods.checks import positive, share, teacher
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import positive, share, teacher
 from graphstill.ops import Noise
 
 #: Stream of the members' seeds from which edges are sampled.

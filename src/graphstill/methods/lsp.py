@@ -8,9 +8,8 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity, local_structure_kl
-from graphstill.methods.checks import kernel_bandwidth, one_of, positive, teacher
-from graphstill.methods.method import Method, Needs, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method.checks import kernel_bandwidth, one_of, positive, teacher
 from graphstill.nn.output import Hidden
 from graphstill.ops import Adjacency
 

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import adversarial_offset, gram_distance, soft_target_kl, take
-from graphstill.methods.checks import not_negative, positive, share, teacher
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, positive, share, teacher
 from graphstill.nn.layers import Linear, initialise
 from graphstill.ops import Noise, SparseFeatures
 

@@ -8,10 +8,9 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import judged_fake, judged_real, soft_target_kl
-from graphstill.methods.checks import not_negative, one_of, peers, positive
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.modules import GraphCritic
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, peers, positive
+from graphstill.method.parts.critic import GraphCritic
 from graphstill.nn.layers import initialise
 
 #: Where the released code takes the last hidden feature, by architecture.

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from graphstill.errors import MethodError
 from graphstill.losses import soft_target_kl
-from graphstill.methods.checks import one_of, peers, positive, share
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.schedules import ramp_up
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import one_of, peers, positive, share
+from graphstill.method.schedules import ramp_up
 from graphstill.nn.init import fan_in_
 from graphstill.nn.layers import MemberModule, initialise
 

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from graphstill.losses import soft_target_kl, supervised
-from graphstill.methods.checks import not_negative, one_of, peers, positive, share
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.schedules import ramp_up
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, peers, positive, share
+from graphstill.method.schedules import ramp_up
 from graphstill.nn.init import fan_in_, fill_
 from graphstill.nn.layers import MemberModule, initialise
 

@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from graphstill.errors import MethodError
 from graphstill.losses import product_matching
-from graphstill.methods.checks import not_negative, one_of, positive, teacher
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, positive, teacher
+from graphstill.method.sampling import counts, same_width
 from graphstill.methods.gkd import paired_layers
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.sampling import counts, same_width
-from graphstill.methods.views import View
 from graphstill.nn.init import glorot_
 from graphstill.nn.layers import MemberModule, initialise
 

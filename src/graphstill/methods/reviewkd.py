@@ -10,11 +10,10 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import graph_context, image_context
-from graphstill.methods.checks import not_negative, one_of, teacher
-from graphstill.methods.method import Method, Needs, Parts, Spec, Step, register
-from graphstill.methods.review_fusion import Review
-from graphstill.methods.sampling import PLACES, Place, counts
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, teacher
+from graphstill.method.parts.review_fusion import Review
+from graphstill.method.sampling import PLACES, Place, counts
 from graphstill.nn.layers import initialise
 from graphstill.nn.output import Hidden
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import angle_relation, distance_relation, take
-from graphstill.methods.checks import not_negative, one_of, teacher
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import PLACES, Place, Sampler, counts, hidden
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of, teacher
+from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden
 
 
 @register("rkd")

@@ -9,10 +9,9 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import own_ensemble_kl, pair_cosines, similarity_bce, supervised
-from graphstill.methods.checks import not_negative, one_of
-from graphstill.methods.method import Method, Needs, Nodes, Parts, Spec, Step, register
-from graphstill.methods.sampling import counts
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method.checks import not_negative, one_of
+from graphstill.method.sampling import counts
 from graphstill.ops import Adjacency, Noise, SparseFeatures, similar_pairs, spmm
 
 #: Stream of the members' seeds from which each step's dissimilar pairs are drawn.

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphstill.methods.checks import positive, share
-from graphstill.methods.method import Method, Step, register
-from graphstill.methods.sampling import counts
-from graphstill.methods.views import View
+from graphstill.method import Method, Step, View, register
+from graphstill.method.checks import positive, share
+from graphstill.method.sampling import counts
 
 
 @register("smoothing")

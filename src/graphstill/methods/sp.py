@@ -8,10 +8,9 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import similarity_rows
-from graphstill.methods.checks import one_of, teacher
-from graphstill.methods.method import Method, Needs, Nodes, Step, register
-from graphstill.methods.sampling import PLACES, Place, hidden
-from graphstill.methods.views import View
+from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method.checks import one_of, teacher
+from graphstill.method.sampling import PLACES, Place, hidden
 
 
 @register("sp")

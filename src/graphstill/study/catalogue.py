@@ -84,7 +84,7 @@ def _registry(kind: Kind) -> dict[str, Any]:
 
 
 def _has_preset(cls: Any) -> bool:
-    from graphstill.methods import Method
+    from graphstill.method import Method
 
     return cls.released.__func__ is not Method.released.__func__  # type: ignore[attr-defined]
 

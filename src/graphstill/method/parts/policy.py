@@ -13,8 +13,7 @@ from graphstill.losses import (
     local_structure_kl_by_node,
     supervised_by_node,
 )
-from graphstill.methods.method import Step
-from graphstill.methods.views import Peers, View
+from graphstill.method import Peers, Step, View
 from graphstill.nn.layers import Linear
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from graphstill.losses import unit
 from graphstill.nn.layers import BatchNorm, Linear
 
 
@@ -31,3 +32,16 @@ class TwoHeads(nn.Module):
         super().__init__()
         self.student = ProjectionHead(members, student, outputs)
         self.teacher = ProjectionHead(members, teacher, outputs)
+
+
+class Embeddings(nn.Module):
+    """Linear maps of both networks' features into the common space; [M, n, D] -> [M, n, W] of length 1."""
+
+    def __init__(self, members: int, student: int, teacher: int, width: int) -> None:
+        super().__init__()
+        self.members = members
+        self.student = Linear(members, student, width)
+        self.teacher = Linear(members, teacher, width)
+
+    def forward(self, student: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return unit(self.student(student)), unit(self.teacher(target.expand(self.members, -1, -1)))

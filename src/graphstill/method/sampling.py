@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphstill.errors import ConfigError, MethodError
-from graphstill.methods.method import Method, Spec
-from graphstill.methods.views import View
+from graphstill.method import Method, Spec, View
 from graphstill.ops.noise import hash_seed
 
 Place = Literal["pre", "post", "dropped"]

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from graphstill.losses import take, unit
-from graphstill.methods.crd import Embeddings
-from graphstill.methods.sampling import Sampler
+from graphstill.method.parts.projection import Embeddings
+from graphstill.method.sampling import Sampler
 from graphstill.nn.init import fan_in_
 from graphstill.nn.layers import MemberModule
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphstill.errors import ConfigError
-from graphstill.methods.method import Method
-from graphstill.methods.views import Peers, View
+from graphstill.method import Method, Peers, View
 
 
 def positive(method: Method, **values: float) -> None:

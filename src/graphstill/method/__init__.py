@@ -1,0 +1,25 @@
+"""What a method is and is made of: its base, what it sees, what it may build, and the registry of their names."""
+
+from graphstill.method.base import Composite, Method, Term
+from graphstill.method.registry import METHODS, make_method, register
+from graphstill.method.spec import Needs, Parts, Spec
+from graphstill.method.step import Nodes, Step
+from graphstill.method.view import Peers, View, map_hidden, stack_outputs
+
+__all__ = [
+    "METHODS",
+    "Composite",
+    "Method",
+    "Needs",
+    "Nodes",
+    "Parts",
+    "Peers",
+    "Spec",
+    "Step",
+    "Term",
+    "View",
+    "make_method",
+    "map_hidden",
+    "register",
+    "stack_outputs",
+]

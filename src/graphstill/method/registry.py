@@ -1,0 +1,53 @@
+"""Methods by name, and a method out of a recipe's value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from graphstill.errors import ConfigError, nearest
+from graphstill.method.base import Composite, Method
+
+METHODS: dict[str, type[Method]] = {}
+M = TypeVar("M", bound="type[Method]")
+
+
+def register(name: str) -> Callable[[M], M]:
+    """Class decorator: makes a method known under `name` to recipes, the command, and the tests of all methods."""
+
+    def add(cls: M) -> M:
+        if name in METHODS:
+            raise ConfigError(f"two methods are named {name!r}: {METHODS[name].__module__} and {cls.__module__}")
+        cls.name = name
+        METHODS[name] = cls
+        return cls
+
+    return add
+
+
+def make_method(config: str | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Method | Composite:
+    """A method from a recipe's value: a name, a mapping with `name`, or a list of such mappings with `weight`."""
+    if isinstance(config, str):
+        config = {"name": config}
+    if not isinstance(config, Mapping):
+        parts = [make_method(c) for c in config]
+        if not parts:
+            raise ConfigError("an empty list of methods: give at least one, or leave `method` out")
+        return Composite(tuple(t for p in parts for t in p.terms))
+    options = dict(config)
+    name = options.pop("name", None)
+    weight = options.pop("weight", None)
+    preset = options.pop("preset", None)
+    if name not in METHODS:
+        raise ConfigError(f"unknown method {name!r} in a recipe's `method`: {nearest(str(name), METHODS)}")
+    cls = METHODS[name]
+    known = {f.name for f in dataclasses.fields(cls)}
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"method {name!r} has no option {key!r}: {nearest(key, known)}")
+    if preset not in (None, "released"):
+        raise ConfigError(f"unknown preset {preset!r} of method {name!r}: the only preset is 'released'")
+    base = cls.released() if preset else cls()
+    method = dataclasses.replace(base, **options)
+    return method if weight is None else method * weight
