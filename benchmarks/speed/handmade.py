@@ -26,7 +26,7 @@ class HandmadeGCN:
         self.x, self.values, self.take = x, x.data.copy(), order.data
         self.xt = sp.csr_matrix((x.data[order.data], order.indices, order.indptr), order.shape)
         self.stored = self.xt.data.copy()
-        weights = graph.gcn_weights(batch.x.dtype).numpy()
+        weights = graph.gcn_weights(batch.x.dtype).values.numpy()
         self.a = sp.csr_matrix((weights, graph.source.numpy(), graph.ptr.numpy()), (task.num_nodes, task.num_nodes))
         self.at = self.a.T.tocsr()
         self.rows = batch.train_rows.numpy()

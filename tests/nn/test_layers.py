@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from graphstill.nn import BatchNorm, GATConv, GCN2Conv, GCNConv, GINConv, Linear, SAGEConv, pyg
 from graphstill.nn.layers import MemberModule, initialise, multiply
-from graphstill.nn.views import View, gcn_view, mean_view, plain_view
+from graphstill.nn.weighted import WeightedGraph, gcn_weighted, mean_weighted, unweighted
 from graphstill.ops import Noise, SparseFeatures
 from tests.nn.parts import NODES, SEEDS, dense, edges, graph, in_place_of_weights, probe, scramble, sparse
 
@@ -81,61 +81,65 @@ def test_batch_norm() -> None:
     same_as_reference(layer, layer(shared, training=True), pyg.batch_norm, lambda norm: norm.train()(x[0]))
 
 
-def gcn(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
+def gcn(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
     layer = GCNConv(MEMBERS, inputs, outputs)
-    return layer, gcn_view(graph().with_self_loops(), torch.float64), lambda c, i: pyg.gcn_conv(c, i, self_loops=True)
+    return (
+        layer,
+        gcn_weighted(graph().with_self_loops(), torch.float64),
+        lambda c, i: pyg.gcn_conv(c, i, self_loops=True),
+    )
 
 
-def gcn_as_given(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
+def gcn_as_given(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
     layer = GCNConv(MEMBERS, inputs, outputs)
-    return layer, gcn_view(graph(), torch.float64), lambda c, i: pyg.gcn_conv(c, i, self_loops=False)
+    return layer, gcn_weighted(graph(), torch.float64), lambda c, i: pyg.gcn_conv(c, i, self_loops=False)
 
 
-def sage(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
-    return SAGEConv(MEMBERS, inputs, outputs), mean_view(graph(), torch.float64), pyg.sage_conv
+def sage(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
+    return SAGEConv(MEMBERS, inputs, outputs), mean_weighted(graph(), torch.float64), pyg.sage_conv
 
 
-def gin(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
-    return GINConv(MEMBERS, inputs, outputs, 4), plain_view(graph()), pyg.gin_conv
+def gin(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
+    return GINConv(MEMBERS, inputs, outputs, 4), unweighted(graph()), pyg.gin_conv
 
 
-def gat(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
+def gat(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
     layer = GATConv(MEMBERS, inputs, outputs, heads=3)
-    return layer, plain_view(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
+    return layer, unweighted(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
 
 
-def gat_wide_residual(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
+def gat_wide_residual(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
     layer = GATConv(MEMBERS, inputs, outputs + 60, heads=2, residual=True)
-    return layer, plain_view(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
+    return layer, unweighted(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
 
 
-def gat_averaged(inputs: int, outputs: int) -> tuple[MemberModule, View, Convert]:
+def gat_averaged(inputs: int, outputs: int) -> tuple[MemberModule, WeightedGraph, Convert]:
     layer = GATConv(MEMBERS, inputs, outputs, heads=2, concat=False, residual=True)
-    return layer, plain_view(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
+    return layer, unweighted(graph().with_self_loops()), lambda c, i: pyg.gat_conv(c, i, 0.0)
 
 
 @pytest.mark.parametrize("outputs", [3, 20], ids=["shrinks", "widens"])
 @pytest.mark.parametrize("features", [dense, sparse])
 @pytest.mark.parametrize("conv", [gcn, gcn_as_given, sage, gin, gat, gat_wide_residual, gat_averaged])
 def test_conv_equals_pyg(
-    conv: Callable[[int, int], tuple[MemberModule, View, Convert]],
+    conv: Callable[[int, int], tuple[MemberModule, WeightedGraph, Convert]],
     features: Callable[[], Tensor | SparseFeatures],
     outputs: int,
 ) -> None:
-    layer, view, convert = conv(dense().size(1), outputs)
+    layer, weighted, convert = conv(dense().size(1), outputs)
     layer = made(layer)
-    same_as_reference(layer, layer(features(), view=view), convert, lambda module: module(dense(), edges()))
+    same_as_reference(layer, layer(features(), weighted=weighted), convert, lambda module: module(dense(), edges()))
 
 
 @pytest.mark.parametrize("outputs", [3, 20], ids=["shrinks", "widens"])
 @pytest.mark.parametrize("conv", [gcn, sage, gin, gat])
 def test_gradient_to_the_input_equals_pyg(
-    conv: Callable[[int, int], tuple[MemberModule, View, Convert]], outputs: int
+    conv: Callable[[int, int], tuple[MemberModule, WeightedGraph, Convert]], outputs: int
 ) -> None:
-    layer, view, convert = conv(dense().size(1), outputs)
+    layer, weighted, convert = conv(dense().size(1), outputs)
     layer = made(layer)
     own = torch.stack([dense(), dense() + 1.0, dense() * 2.0]).requires_grad_()
-    probe(layer(own, view=view)).sum().backward()
+    probe(layer(own, weighted=weighted)).sum().backward()
     assert own.grad is not None
     for i in range(MEMBERS):
         x = own[i].detach().requires_grad_()
@@ -149,7 +153,7 @@ def test_gcn2_conv_equals_pyg() -> None:
     layer = GCN2Conv(MEMBERS, 5, alpha=0.2, lambda_=0.7, layer=3)
     layer = made(layer)  # type: ignore[assignment]
     x, x_0 = dense(width=5), dense(width=5).flip(0)
-    view = gcn_view(graph().with_self_loops(), torch.float64)
-    out = layer(x.expand(MEMBERS, -1, -1), 0.2 * x_0.expand(MEMBERS, -1, -1), view)
+    weighted = gcn_weighted(graph().with_self_loops(), torch.float64)
+    out = layer(x.expand(MEMBERS, -1, -1), 0.2 * x_0.expand(MEMBERS, -1, -1), weighted)
     assert pyg.gcn2_conv(layer, 0).beta == pytest.approx(Reference(5, 0.2, theta=0.7, layer=3).beta)
     same_as_reference(layer, out, pyg.gcn2_conv, lambda module: module(x, x_0, edges()))

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 from torch_geometric.utils import add_remaining_self_loops
 
-from graphstill.errors import DataError
+from graphstill.errors import ConfigError, DataError
 from graphstill.ops import Adjacency
 
 ARRAYS = ("ptr", "source", "target", "t_ptr", "t_target", "t_order")
@@ -81,7 +81,7 @@ def test_weights_and_their_matrices_are_made_once(graph: Adjacency) -> None:
     assert torch.equal(
         graph.transposed.matrix(graph.by_source(weights)).to_dense(), graph.matrix(weights).to_dense().t()
     )
-    foreign = weights.clone()
+    foreign = weights.values.clone()
     assert graph.by_source(foreign) is not graph.by_source(foreign)
     assert torch.equal(graph.by_source(foreign), graph.by_source(weights))
     assert graph.with_self_loops() is graph.with_self_loops()
@@ -98,7 +98,7 @@ def test_disjoint_equals_sorting_the_union(graph: Adjacency, edge_index: Tensor,
     assert same(joined.repeated(3), expected.repeated(3))
     assert torch.equal(joined.repeated(3).order, expected.repeated(3).order)
     for name in ("ones", "gcn_weights", "mean_weights"):
-        assert torch.equal(getattr(joined, name)(torch.float32), getattr(expected, name)(torch.float32))
+        assert torch.equal(getattr(joined, name)(torch.float32).values, getattr(expected, name)(torch.float32).values)
     union = Adjacency.disjoint([graph, graph])
     assert torch.equal(shift(edge_index, 2, 9)[:, union.order], union.edge_index())
     assert Adjacency.disjoint([graph]) is graph
@@ -125,6 +125,16 @@ def test_moves_between_devices(graph: Adjacency) -> None:
     assert graph.to("cpu") is graph
     moved = graph.to("meta")
     assert (moved.device.type, moved.num_nodes, moved.num_edges) == ("meta", 9, graph.num_edges)
+
+
+def test_weights_of_another_graph_are_refused(graph: Adjacency) -> None:
+    other = graph.with_self_loops()
+    x = torch.randn(1, graph.num_nodes, 2)
+    for use in (graph.product, graph.transposed_product):
+        with pytest.raises(ConfigError, match=r"gcn weights of .* edges come from another graph"):
+            use(other.gcn_weights(torch.float32), x)
+    with pytest.raises(ConfigError, match="another graph"):
+        graph.by_source(copy.deepcopy(graph).mean_weights(torch.float32))
 
 
 def test_a_copy_works_on_its_own(graph: Adjacency) -> None:

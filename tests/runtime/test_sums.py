@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphstill import ops
-from graphstill.nn.views import gcn_view, mean_view, plain_view
+from graphstill.nn.weighted import gcn_weighted, mean_weighted, unweighted
 from graphstill.ops import Adjacency
 from graphstill.runtime import Graph, jagged
 from graphstill.runtime.jagged import Jagged
@@ -66,11 +66,11 @@ def test_propagate_is_what_training_does(norm: str, self_loops: bool, data: Any)
         h = np.cumsum(x, axis=0, dtype=np.float32)
         tensor = torch.from_numpy(h)
         if norm == "sum":
-            view = plain_view(adjacency)
+            weighted = unweighted(adjacency)
         else:
-            view = (gcn_view if norm == "gcn" else mean_view)(adjacency, torch.float32)
+            weighted = (gcn_weighted if norm == "gcn" else mean_weighted)(adjacency, torch.float32)
         ours = propagate(Graph(edges, len(x)).whole, h, len(x), norm, self_loops)
-        np.testing.assert_allclose(ours, view.aggregate(tensor[None])[0].numpy(), **CLOSE)
+        np.testing.assert_allclose(ours, weighted.aggregate(tensor[None])[0].numpy(), **CLOSE)
 
 
 @pytest.mark.parametrize("self_loops", [True, False])

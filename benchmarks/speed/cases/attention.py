@@ -81,10 +81,10 @@ def layer() -> Built:
         cohort = GAT(hidden=WIDTH, heads=HEADS, layers=2, dropout=0.0, attention_dropout=0.0).build(
             HEADS * WIDTH, HEADS * WIDTH, [0]
         )
-        from graphstill.nn.views import plain_view
+        from graphstill.nn.weighted import unweighted
 
-        conv, view = cohort.convs[0], plain_view(graph.with_self_loops())
-        return lambda: conv(x, view).sum().backward()
+        conv, weighted = cohort.convs[0], unweighted(graph.with_self_loops())
+        return lambda: conv(x, weighted).sum().backward()
 
     def baseline() -> Step:
         conv, edges = GATConv(HEADS * WIDTH, WIDTH, HEADS), graph.edge_index()

@@ -31,7 +31,7 @@ def define(name: str, load: Callable[[], NodeTask], width: int, rounds: int) -> 
             return lambda: torch.autograd.grad(product(), x, out_grad)
 
         def scatter() -> Step:
-            (source, target), column = graph.edge_index(), weights[:, None]
+            (source, target), column = graph.edge_index(), weights.values[:, None]
             index = target[:, None].expand(-1, width)
             return timed(
                 lambda: torch.zeros(nodes, width).scatter_add(0, index, x.index_select(0, source) * column)
@@ -44,7 +44,7 @@ def define(name: str, load: Callable[[], NodeTask], width: int, rounds: int) -> 
             # PyG's own fast product wants edges sorted by row; what it multiplies by is the transpose of what it holds.
             flipped = EdgeIndex(graph.edge_index().flip(0), sparse_size=(nodes, nodes), sort_order="row")
             flipped.fill_cache_()
-            return timed(lambda: flipped.matmul(x, weights))
+            return timed(lambda: flipped.matmul(x, weights.values))
 
         return Built(
             {

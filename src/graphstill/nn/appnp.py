@@ -17,7 +17,7 @@ from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, appnp, linear
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import gcn_view
+from graphstill.nn.weighted import gcn_weighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -73,12 +73,12 @@ class APPNPCohort(StackedCohort):
         self.lins: Layers[Linear] = Layers(Linear(self.members, *pair) for pair in pairwise(widths))
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
-        view = gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
+        weighted = gcn_weighted(graph.with_self_loops(), first_parameter(self).dtype)
         own, hidden = run_layers(x, list(self.lins), torch.relu, noise, self._rate(self.spec.dropout))
         logits, alpha = own, self.spec.alpha
         share = alpha * own
         for _ in range(self.spec.hops):
-            logits = view.aggregate(logits, 1.0 - alpha).add_(share)
+            logits = weighted.aggregate(logits, 1.0 - alpha).add_(share)
         return Output(logits, hidden)
 
     def to_pyg(self, i: int) -> PyGStack:

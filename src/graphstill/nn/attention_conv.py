@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from graphstill.nn.init import fill_, glorot_
 from graphstill.nn.layers import Features, MemberModule, multiply
-from graphstill.nn.views import View
+from graphstill.nn.weighted import WeightedGraph
 from graphstill.ops import Noise, attend
 
 # Up to this width the scores of all heads are one product with block-diagonal attention vectors, mostly zeros (2,708
@@ -19,7 +19,7 @@ ONE_PRODUCT_UP_TO = 128
 class GATConv(MemberModule):
     """Attention over each node's sources (Velickovic et al. 2018): heads side by side, or averaged.
 
-    The view must hold the self-loops already (PyG adds them inside the layer).
+    The weighted must hold the self-loops already (PyG adds them inside the layer).
 
     Shapes:
         x: as for :func:`~graphstill.nn.layers.multiply`; returns ``[members, nodes, heads * width]`` where
@@ -55,7 +55,7 @@ class GATConv(MemberModule):
         fill_(self.bias[i], 0.0)
 
     def forward(
-        self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0, attention_p: float = 0.0
+        self, x: Features, weighted: WeightedGraph, noise: Noise | None = None, p: float = 0.0, attention_p: float = 0.0
     ) -> Tensor:
         """``p`` is dropout on the features, ``attention_p`` on the attention weights."""
         product = multiply(x, self.weight, noise, p)
@@ -64,7 +64,7 @@ class GATConv(MemberModule):
             product, skip = product.split(self.widths, dim=-1)
         value = product.unflatten(-1, (self.heads, self.width)).contiguous()
         source, target = self._scores(value)
-        out = self._attend(view, source, target, value, noise, attention_p)
+        out = self._attend(weighted, source, target, value, noise, attention_p)
         out = out.flatten(-2) if self.concat else out.mean(dim=-2)
         if skip is not None:
             out = out + skip
@@ -83,13 +83,13 @@ class GATConv(MemberModule):
         return source, target
 
     def _attend(
-        self, view: View, source: Tensor, target: Tensor, value: Tensor, noise: Noise | None, p: float
+        self, weighted: WeightedGraph, source: Tensor, target: Tensor, value: Tensor, noise: Noise | None, p: float
     ) -> Tensor:
-        if view.kept is None:
-            return attend(view.graph, source, target, value, self.negative_slope, noise, p)
+        if weighted.kept is None:
+            return attend(weighted.graph, source, target, value, self.negative_slope, noise, p)
         # DropEdge leaves every member a graph of its own.
         parts = []
-        for i, graph in enumerate(view.thinned(view.kept)):
+        for i, graph in enumerate(weighted.thinned(weighted.kept)):
             one = slice(i, i + 1)
             own = None if noise is None else noise.member(i)
             parts.append(attend(graph, source[one], target[one], value[one], self.negative_slope, own, p))

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from graphstill.nn.init import fan_in_, fill_, glorot_
 from graphstill.nn.layers import BatchNorm, Features, Linear, MemberModule, drop, multiply
-from graphstill.nn.views import View
+from graphstill.nn.weighted import WeightedGraph
 from graphstill.ops import Noise, SparseFeatures
 from graphstill.ops.precision import lowered
 
 
 class GCNConv(MemberModule):
-    """``A x W + b`` with the weights of the view in ``A`` (Kipf and Welling 2017); PyG's ``GCNConv``.
+    """``A x W + b`` with the weights of the weighted in ``A`` (Kipf and Welling 2017); PyG's ``GCNConv``.
 
     Shapes:
         x: as for :func:`~graphstill.nn.layers.multiply`; returns ``[members, nodes, outputs]``.
@@ -34,12 +34,12 @@ class GCNConv(MemberModule):
         glorot_(self.weight[i], generator)
         fill_(self.bias[i], 0.0)
 
-    def forward(self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0) -> Tensor:
+    def forward(self, x: Features, weighted: WeightedGraph, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         inputs, outputs = self.weight.shape[1:]
         if isinstance(x, SparseFeatures) or outputs <= inputs:
-            out = view.aggregate(multiply(x, self.weight, noise, p))
+            out = weighted.aggregate(multiply(x, self.weight, noise, p))
         else:
-            out = multiply(view.aggregate(drop(x, noise, p)), self.weight)
+            out = multiply(weighted.aggregate(drop(x, noise, p)), self.weight)
         return out.add_(lowered(self.bias).unsqueeze(1))
 
 
@@ -63,14 +63,14 @@ class SAGEConv(MemberModule):
         fan_in_(self.weight[i], self.weight.size(1), generator)
         fan_in_(self.bias[i], self.weight.size(1), generator)
 
-    def forward(self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0) -> Tensor:
+    def forward(self, x: Features, weighted: WeightedGraph, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         bias = lowered(self.bias).unsqueeze(1)
         if isinstance(x, SparseFeatures) or self.outputs <= self.weight.size(1):
             neighbours, own = multiply(x, self.weight, noise, p).split(self.outputs, dim=-1)
-            return view.aggregate(neighbours).add_(own).add_(bias)
+            return weighted.aggregate(neighbours).add_(own).add_(bias)
         x = drop(x, noise, p)
         neighbours, own = self.weight.split(self.outputs, dim=-1)
-        return multiply(view.aggregate(x), neighbours).add_(multiply(x, own)).add_(bias)
+        return multiply(weighted.aggregate(x), neighbours).add_(multiply(x, own)).add_(bias)
 
 
 class GINConv(MemberModule):
@@ -91,14 +91,14 @@ class GINConv(MemberModule):
     def reset_member(self, i: int, generator: torch.Generator) -> None:
         """Nothing of its own: the parts are members' modules themselves."""
 
-    def forward(self, x: Features, view: View, noise: Noise | None = None, p: float = 0.0) -> Tensor:
+    def forward(self, x: Features, weighted: WeightedGraph, noise: Noise | None = None, p: float = 0.0) -> Tensor:
         inputs, width = self.first.weight.shape[1:]
         if isinstance(x, SparseFeatures) or width <= inputs:
             product = multiply(x, self.first.weight, noise, p)
-            out = view.aggregate(product) + product + lowered(self.first.bias).unsqueeze(1)
+            out = weighted.aggregate(product) + product + lowered(self.first.bias).unsqueeze(1)
         else:
             x = drop(x, noise, p)
-            out = self.first(view.aggregate(x) + x)
+            out = self.first(weighted.aggregate(x) + x)
         if self.norm is not None:
             out = self.norm(out, training=noise is not None)
         return self.second(torch.relu(out))
@@ -125,7 +125,7 @@ class GCN2Conv(MemberModule):
     def reset_member(self, i: int, generator: torch.Generator) -> None:
         glorot_(self.weight[i], generator)
 
-    def forward(self, x: Tensor, share: Tensor, view: View) -> Tensor:
-        mixed = view.aggregate(x, 1.0 - self.alpha).add_(share)
+    def forward(self, x: Tensor, share: Tensor, weighted: WeightedGraph) -> Tensor:
+        mixed = weighted.aggregate(x, 1.0 - self.alpha).add_(share)
         unit = torch.eye(self.weight.size(-1), dtype=self.weight.dtype, device=self.weight.device)
         return torch.bmm(mixed, torch.add((1.0 - self.beta) * unit, self.weight, alpha=self.beta))

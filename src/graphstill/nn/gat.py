@@ -17,7 +17,7 @@ from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gat_conv
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import plain_view
+from graphstill.nn.weighted import unweighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -86,9 +86,9 @@ class GATCohort(StackedCohort):
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         spec = self.spec
-        view = plain_view(graph.with_self_loops(), noise, self._rate(spec.drop_edge))
+        weighted = unweighted(graph.with_self_loops(), noise, self._rate(spec.drop_edge))
         dropout = self._rate(spec.attention_dropout)
-        steps = self.smoothed([partial(conv, view=view, attention_p=dropout) for conv in self.convs], graph)
+        steps = self.smoothed([partial(conv, weighted=weighted, attention_p=dropout) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:

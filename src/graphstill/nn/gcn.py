@@ -19,7 +19,7 @@ from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gcn_conv
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import gcn_view
+from graphstill.nn.weighted import gcn_weighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -78,8 +78,8 @@ class GCNCohort(StackedCohort):
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
         spec, graph = self.spec, graph.with_self_loops() if self.spec.self_loops else graph
-        view = gcn_view(graph, first_parameter(self).dtype, noise, self._rate(spec.drop_edge))
-        steps = self.smoothed([partial(conv, view=view) for conv in self.convs], graph)
+        weighted = gcn_weighted(graph, first_parameter(self).dtype, noise, self._rate(spec.drop_edge))
+        steps = self.smoothed([partial(conv, weighted=weighted) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, ACTIVATIONS[spec.activation], noise, self._rate(spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:

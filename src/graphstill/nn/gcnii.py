@@ -17,7 +17,7 @@ from graphstill.nn.output import Hidden, Output
 from graphstill.nn.pyg import PyGGCNII, gcn2_conv, linear
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import gcn_view
+from graphstill.nn.weighted import gcn_weighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -74,11 +74,11 @@ class GCNIICohort(StackedCohort):
         self.last = Linear(self.members, spec.hidden, outputs)
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
-        p, view = self._rate(self.spec.dropout), gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
+        p, weighted = self._rate(self.spec.dropout), gcn_weighted(graph.with_self_loops(), first_parameter(self).dtype)
         x_0 = torch.relu(self.first(x, noise, p))
         out, share, hidden = drop(x_0, noise, p), self.spec.alpha * x_0, []
         for conv in self.convs:
-            pre = conv(out, share, view)
+            pre = conv(out, share, weighted)
             post = torch.relu(pre)
             out = drop(post, noise, p)
             hidden.append(Hidden(pre, post, out))

@@ -17,7 +17,7 @@ from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gin_conv
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import plain_view
+from graphstill.nn.weighted import unweighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -73,8 +73,8 @@ class GINCohort(StackedCohort):
         )
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
-        view = plain_view(graph)
-        steps = self.smoothed([partial(conv, view=view) for conv in self.convs], graph)
+        weighted = unweighted(graph)
+        steps = self.smoothed([partial(conv, weighted=weighted) for conv in self.convs], graph)
         return Output(*run_layers(x, steps, torch.relu, noise, self._rate(self.spec.dropout)))
 
     def to_pyg(self, i: int) -> PyGStack:

@@ -17,8 +17,8 @@ from graphstill.nn.output import Hidden, Output
 from graphstill.nn.pyg import appnp, linear
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import gcn_view
-from graphstill.ops import Adjacency, Noise, SparseFeatures, mix_hops, spmm
+from graphstill.nn.weighted import gcn_weighted
+from graphstill.ops import Adjacency, EdgeWeights, Noise, SparseFeatures, mix_hops, spmm
 
 
 @register_model
@@ -73,19 +73,19 @@ class RODCohort(StackedCohort):
         self.heads = Linear(self.members, spec.hidden, (spec.hops + 1) * outputs)
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
-        p, view = self._rate(self.spec.dropout), gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
-        assert view.values is not None
+        p, weighted = self._rate(self.spec.dropout), gcn_weighted(graph.with_self_loops(), first_parameter(self).dtype)
+        assert weighted.values is not None
         # The gate reads the features that the trunk reads: one product for both.
         both = multiply(x, torch.cat([self.trunk.weight, self.gate.weight], -1), noise, p)
         own, score = both.split([self.spec.hidden, 1], -1)
-        weights = self._weights(score.squeeze(-1), view.graph, view.values)
-        pre = mix_hops(view.graph, view.values, own, weights) + self.trunk.bias.unsqueeze(1)
+        weights = self._weights(score.squeeze(-1), weighted.graph, weighted.values)
+        pre = mix_hops(weighted.graph, weighted.values, own, weights) + self.trunk.bias.unsqueeze(1)
         post = pre.relu()
         hidden = Hidden(pre, post, drop(post, noise, p))
         heads = self.heads(hidden.dropped).unflatten(-1, (self.spec.hops + 1, self.outputs))
         return Output(heads.mean(2), (hidden,), heads.transpose(1, 2))
 
-    def _weights(self, score: Tensor, graph: Adjacency, values: Tensor) -> Tensor:
+    def _weights(self, score: Tensor, graph: Adjacency, values: EdgeWeights | Tensor) -> Tensor:
         """w, ``[members, hops + 1, nodes]``, from scores of hop 0: members lie side by side in the propagation."""
         scores = [score.t()]
         for _ in range(self.spec.hops):

@@ -16,7 +16,7 @@ from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, sg_conv
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
-from graphstill.nn.views import View, gcn_view
+from graphstill.nn.weighted import WeightedGraph, gcn_weighted
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
 
@@ -56,17 +56,17 @@ class SGCCohort(StackedCohort):
         self.linear = Linear(self.members, inputs, outputs)
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
-        p, view = self._rate(self.spec.dropout), gcn_view(graph.with_self_loops(), first_parameter(self).dtype)
+        p, weighted = self._rate(self.spec.dropout), gcn_weighted(graph.with_self_loops(), first_parameter(self).dtype)
         weight, bias = self.linear.weight, self.linear.bias
         if isinstance(x, SparseFeatures) or self.outputs <= self.inputs:
-            logits = self._propagate(multiply(x, weight, noise, p), view)
+            logits = self._propagate(multiply(x, weight, noise, p), weighted)
         else:
-            logits = multiply(self._propagate(drop(x, noise, p), view), weight)
+            logits = multiply(self._propagate(drop(x, noise, p), weighted), weight)
         return Output(logits + bias.unsqueeze(1))
 
-    def _propagate(self, x: Tensor, view: View) -> Tensor:
+    def _propagate(self, x: Tensor, weighted: WeightedGraph) -> Tensor:
         for _ in range(self.spec.hops):
-            x = view.aggregate(x)
+            x = weighted.aggregate(x)
         return x
 
     def to_pyg(self, i: int) -> PyGStack:

@@ -10,9 +10,11 @@ from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max,
 from graphstill.ops.smoothing import blurs, filter_maps, gaussian_filter, gaussian_kernel
 from graphstill.ops.sparse_features import SparseFeatures
 from graphstill.ops.spmm import spmm
+from graphstill.ops.weights import EdgeWeights
 
 __all__ = [
     "Adjacency",
+    "EdgeWeights",
     "Noise",
     "SimilarPairs",
     "SparseFeatures",

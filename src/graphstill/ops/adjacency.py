@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphstill.errors import DataError
+from graphstill.errors import ConfigError, DataError
 from graphstill.ops import _csr
 from graphstill.ops._pattern import Pattern
+from graphstill.ops.weights import EdgeWeights, Kind, from_degrees, tensor_of
 
 
 class Adjacency:
@@ -33,8 +34,9 @@ class Adjacency:
         self.ptr, self.source, self.target, self.order = ptr, source, target, order
         self.num_nodes = ptr.numel() - 1
         self.num_edges = source.numel()
-        self._weights: dict[tuple[str, torch.dtype], Tensor] = {}
-        self._by_source: dict[tuple[str, torch.dtype], Tensor] = {}
+        self._own = object()  # not the adjacency, which must be freed as soon as nobody asks for it
+        self._weights: dict[tuple[Kind, torch.dtype], EdgeWeights] = {}
+        self._by_source: dict[tuple[Kind, torch.dtype], Tensor] = {}
         self._parts: tuple[Adjacency, ...] = ()
         self._looped: Adjacency | None = None
         self._is_looped = False
@@ -147,7 +149,7 @@ class Adjacency:
     def sum_into(self, values: Tensor, by_source: bool = False) -> Tensor:
         """Sums over the edges into (out of) each node, without autograd: [M, E, K] -> [M, N, K]."""
         pattern = self.out_of if by_source else self.into
-        return pattern.product(self.ones(values.dtype), values, constant=True)
+        return pattern.product(self.ones(values.dtype).values, values, constant=True)
 
     @cached_property
     def loops(self) -> Tensor:
@@ -205,50 +207,43 @@ class Adjacency:
         """In-degree, float32 [N]."""
         return self.ptr.diff().to(torch.float32)
 
-    def ones(self, dtype: torch.dtype) -> Tensor:
+    def ones(self, dtype: torch.dtype) -> EdgeWeights:
         """[E], cached."""
-        return self._constant(
-            "ones", dtype, lambda: torch.ones(self.num_edges, dtype=torch.float64, device=self.device)
-        )
+        return self.weights("ones", dtype)
 
-    def gcn_weights(self, dtype: torch.dtype) -> Tensor:
+    def gcn_weights(self, dtype: torch.dtype) -> EdgeWeights:
         """D^-1/2 A D^-1/2 of this adjacency with in-degrees D, [E], cached; as PyG's `gcn_norm` without adding loops.
 
         A node that nothing points at has weight 0 on its outgoing edges.
         """
+        return self.weights("gcn", dtype)
 
-        def compute() -> Tensor:
-            scale = self.ptr.diff().double().rsqrt()
-            scale = torch.where(scale.isinf(), 0.0, scale)
-            return scale[self.target] * scale[self.source]
-
-        return self._constant("gcn", dtype, compute)
-
-    def mean_weights(self, dtype: torch.dtype) -> Tensor:
+    def mean_weights(self, dtype: torch.dtype) -> EdgeWeights:
         """1 / in-degree of the target, [E], cached."""
-        return self._constant("mean", dtype, lambda: self.ptr.diff().double().reciprocal()[self.target])
+        return self.weights("mean", dtype)
 
-    def _constant(self, name: str, dtype: torch.dtype, compute: Callable[[], Tensor]) -> Tensor:
-        if (name, dtype) not in self._weights:
+    def weights(self, kind: Kind, dtype: torch.dtype) -> EdgeWeights:
+        """Weights of a kind, [E], cached; those of a union are put together from its parts'."""
+        if (kind, dtype) not in self._weights:
             if self._parts:
-                getter = {"ones": Adjacency.ones, "gcn": Adjacency.gcn_weights, "mean": Adjacency.mean_weights}[name]
-                values = torch.cat([getter(part, dtype) for part in self._parts])
+                values = torch.cat([part.weights(kind, dtype).values for part in self._parts])
             else:
-                values = compute().to(dtype)
-            self._weights[name, dtype] = values
-        return self._weights[name, dtype]
+                values = from_degrees(kind, self.ptr, self.source, self.target).to(dtype)
+            self._weights[kind, dtype] = EdgeWeights(kind, values, self._own)
+        return self._weights[kind, dtype]
 
-    def product(self, values: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
-        """scale times the sum of values[.., e] * x[m, source_e] over the edges into each node, without autograd.
+    def product(self, weights: EdgeWeights | Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
+        """scale times the sum of weights[.., e] * x[m, source_e] over the edges into each node, without autograd.
 
-        Shapes: values [E] or [M or 1, E] in CSR order, x [M or 1, N, D] -> [M, N, D]. Weights that this adjacency
-        handed out are fastest.
+        Shapes: weights [E] or [M or 1, E] in CSR order, x [M or 1, N, D] -> [M, N, D]. Weights that this adjacency
+        made are fastest.
         """
-        return self.pattern.product(values, x, scale, self._name(values) is not None)
+        return self.pattern.product(self.values_of(weights), x, scale, isinstance(weights, EdgeWeights))
 
-    def transposed_product(self, values: Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
+    def transposed_product(self, weights: EdgeWeights | Tensor, x: Tensor, scale: float = 1.0) -> Tensor:
         """The same along the reversed edges: x at the targets, summed for each source."""
-        return self.transposed.pattern.product(self.by_source(values), x, scale, self._name(values) is not None)
+        constant = isinstance(weights, EdgeWeights)
+        return self.transposed.pattern.product(self.by_source(weights), x, scale, constant)
 
     def product_both_ways(self, values: Tensor, x: Tensor) -> Tensor:
         """`product` plus `transposed_product`, in one product where every edge has its reverse."""
@@ -256,28 +251,43 @@ class Adjacency:
             return self.product(values + self.by_source(values), x)
         return self.product(values, x).add_(self.transposed_product(values, x))
 
-    def by_source(self, values: Tensor) -> Tensor:
-        """Values [.., E] in the order of the transpose; kept for weights that this adjacency handed out."""
-        name = self._name(values)
-        if name is None:
+    def by_source(self, weights: EdgeWeights | Tensor) -> Tensor:
+        """Weights [.., E] in the order of the transpose; kept for those that this adjacency made."""
+        values = self.values_of(weights)
+        if not isinstance(weights, EdgeWeights):
             return values.index_select(-1, self.t_order)
+        name = (weights.kind, weights.dtype)
         if name not in self._by_source:
             self._by_source[name] = values.index_select(0, self.t_order)
         return self._by_source[name]
 
-    def in_precision(self, values: Tensor, dtype: torch.dtype) -> Tensor:
-        """Values [.., E] in another precision; kept for weights that this adjacency handed out."""
-        name = None if values.dtype == dtype else self._name(values)
-        if name is None:
+    def in_precision(self, weights: EdgeWeights | Tensor, dtype: torch.dtype) -> EdgeWeights | Tensor:
+        """Weights [.., E] in another precision; kept for those that this adjacency made."""
+        if weights.dtype == dtype:
+            return weights
+        values = self.values_of(weights)
+        if not isinstance(weights, EdgeWeights):
             return values.to(dtype)
-        return self._constant(name[0], dtype, lambda: values)
+        if (weights.kind, dtype) not in self._weights:
+            self._weights[weights.kind, dtype] = EdgeWeights(weights.kind, values.to(dtype), self._own)
+        return self._weights[weights.kind, dtype]
 
-    def _name(self, values: Tensor) -> tuple[str, torch.dtype] | None:
-        return next((name for name, known in self._weights.items() if known is values), None)
+    def values_of(self, weights: EdgeWeights | Tensor) -> Tensor:
+        """Weights as a tensor.
 
-    def matrix(self, values: Tensor) -> Tensor:
-        """The sparse [N, N] tensor with these values [E], which shares their memory."""
-        return self.pattern.matrix(values)
+        Raises:
+            ConfigError: they are those that another graph made.
+        """
+        if isinstance(weights, EdgeWeights) and weights.owner is not self._own:
+            raise ConfigError(
+                f"{weights.kind} weights of {list(weights.shape)} edges come from another graph than {self}. Where: "
+                "Adjacency. Take weights from the graph that they are used with."
+            )
+        return tensor_of(weights)
+
+    def matrix(self, weights: EdgeWeights | Tensor) -> Tensor:
+        """The sparse [N, N] tensor with these weights [E], which shares their memory."""
+        return self.pattern.matrix(self.values_of(weights))
 
     def to(self, device: torch.device | str) -> Adjacency:
         """This adjacency on a device; itself where it is there already."""

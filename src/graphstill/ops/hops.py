@@ -11,9 +11,10 @@ from torch import Tensor
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.precision import raised
+from graphstill.ops.weights import EdgeWeights
 
 
-def mix_hops(graph: Adjacency, values: Tensor, x: Tensor, weights: Tensor) -> Tensor:
+def mix_hops(graph: Adjacency, values: EdgeWeights | Tensor, x: Tensor, weights: Tensor) -> Tensor:
     """out_i = sum over k of weights[.., k, i] * (A^k x)_i, for k = 0..K.
 
     Args:
@@ -49,7 +50,7 @@ class _Mix(torch.autograd.Function):
     """Member by member: a member's hops stay in the caches."""
 
     @staticmethod
-    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor, weights: Tensor) -> Tensor:
+    def forward(ctx: Any, graph: Adjacency, values: EdgeWeights | Tensor, x: Tensor, weights: Tensor) -> Tensor:
         ctx.graph, ctx.values = graph, values
         x = x.contiguous()
         ctx.save_for_backward(x, weights)
@@ -75,7 +76,7 @@ class _Mix(torch.autograd.Function):
         return None, None, grad_x, grad_weights
 
 
-def _hops(graph: Adjacency, values: Tensor, x: Tensor, count: int) -> Iterator[Tensor]:
+def _hops(graph: Adjacency, values: EdgeWeights | Tensor, x: Tensor, count: int) -> Iterator[Tensor]:
     """x, A x, A A x, ...; each is made when it is asked for."""
     yield x
     for _ in range(1, count):

@@ -64,14 +64,14 @@ def sum_by_target(graph: Adjacency, values: Tensor) -> Tensor:
     """
     if values.is_cuda:
         return _reduce(graph, values, "sum", 0.0)
-    return _sum_rows(graph.into.matrix(graph.ones(values.dtype)), values)
+    return _sum_rows(graph.into.matrix(graph.ones(values.dtype).values), values)
 
 
 def sum_by_source(graph: Adjacency, values: Tensor) -> Tensor:
     """Sums over the edges out of each node, of values in CSR order: [K, E] -> [K, N], without autograd."""
     if values.is_cuda:
         return _reduce(graph.transposed, values.index_select(1, graph.t_order), "sum", 0.0)
-    return _sum_rows(graph.out_of.matrix(graph.ones(values.dtype)), values)
+    return _sum_rows(graph.out_of.matrix(graph.ones(values.dtype).values), values)
 
 
 def _sum_rows(incidence: Tensor, values: Tensor) -> Tensor:

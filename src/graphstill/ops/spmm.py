@@ -10,9 +10,10 @@ from torch import Tensor
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.precision import raised, region
+from graphstill.ops.weights import EdgeWeights
 
 
-def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0) -> Tensor:
+def spmm(graph: Adjacency, values: EdgeWeights | Tensor | None, x: Tensor, scale: float = 1.0) -> Tensor:
     """out[.., i, :] = scale * sum over edges e into i of values[.., e] * x[.., source_e, :].
 
     Args:
@@ -34,7 +35,7 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0)
     values, x = _in_region(graph, values, x)
     _check(graph, values, x)
     plain = x.dim() == 2
-    if values.requires_grad or values.dim() == 2:
+    if not isinstance(values, EdgeWeights) and (values.requires_grad or values.dim() == 2):
         members = values.dim() == 2
         values = values if scale == 1.0 else values * scale
         out: Tensor = _Learned.apply(graph, values if members else values[None], x[None] if plain else x)
@@ -44,20 +45,21 @@ def spmm(graph: Adjacency, values: Tensor | None, x: Tensor, scale: float = 1.0)
     return out.squeeze(0) if plain else out
 
 
-def _in_region(graph: Adjacency, values: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+def _in_region(graph: Adjacency, values: EdgeWeights | Tensor, x: Tensor) -> tuple[EdgeWeights | Tensor, Tensor]:
     """Both in the precision of an autocast region; in float32 there where the weights are learnt."""
-    if values.requires_grad:
+    if isinstance(values, Tensor) and values.requires_grad:
         return raised(values), raised(x)
     low = region(x)
     return (values, x) if low is None else (graph.in_precision(values, low), x.to(low))
 
 
-def _check(graph: Adjacency, values: Tensor, x: Tensor) -> None:
+def _check(graph: Adjacency, weights: EdgeWeights | Tensor, x: Tensor) -> None:
     if x.dim() not in (2, 3) or x.shape[-2] != graph.num_nodes:
         raise ConfigError(
             f"x has shape {list(x.shape)}, the graph has {graph.num_nodes} nodes. Where: spmm. "
             "Pass [members, nodes, width] or [nodes, width]."
         )
+    values = graph.values_of(weights)
     fits = values.dim() == 1 or (
         values.dim() == 2 and (x.dim() == 2 or 1 in {len(values), len(x)} or len(values) == len(x))
     )
@@ -74,9 +76,9 @@ class _Constant(torch.autograd.Function):
     """Shared weights without gradient."""
 
     @staticmethod
-    def forward(ctx: Any, graph: Adjacency, values: Tensor, x: Tensor, scale: float) -> Tensor:
-        ctx.graph, ctx.weights, ctx.scale = graph, values, scale
-        return graph.product(values, x, scale)
+    def forward(ctx: Any, graph: Adjacency, weights: EdgeWeights | Tensor, x: Tensor, scale: float) -> Tensor:
+        ctx.graph, ctx.weights, ctx.scale = graph, weights, scale
+        return graph.product(weights, x, scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

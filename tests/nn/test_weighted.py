@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from graphstill.nn import GATConv
 from graphstill.nn.layers import initialise
-from graphstill.nn.views import gcn_view, keep_edges, mean_view, plain_view
+from graphstill.nn.weighted import gcn_weighted, keep_edges, mean_weighted, unweighted
 from graphstill.ops import Adjacency, Noise
 from tests.nn.parts import NODES, SEEDS, dense, edges, graph, noise
 
@@ -62,23 +62,23 @@ def test_all_edges_stay_in_evaluation_and_without_a_rate() -> None:
 @pytest.mark.parametrize("kind", ["gcn", "mean"])
 def test_weights_are_those_of_the_graph_that_is_left(kind: str) -> None:
     adjacency = graph().with_self_loops() if kind == "gcn" else graph()
-    make = gcn_view if kind == "gcn" else mean_view
-    view = make(adjacency, torch.float64, noise(), 0.5)
-    assert view.kept is not None and view.values is not None and not view.kept.all()
-    for row, values, left in zip(view.kept, view.values, view.thinned(view.kept), strict=True):
+    make = gcn_weighted if kind == "gcn" else mean_weighted
+    weighted = make(adjacency, torch.float64, noise(), 0.5)
+    assert weighted.kept is not None and isinstance(weighted.values, torch.Tensor) and not weighted.kept.all()
+    for row, values, left in zip(weighted.kept, weighted.values, weighted.thinned(weighted.kept), strict=True):
         assert (values[~row] == 0).all()
         expected = left.gcn_weights(torch.float64) if kind == "gcn" else left.mean_weights(torch.float64)
-        assert_close(matrix(adjacency, values), matrix(left, expected))
+        assert_close(matrix(adjacency, values), matrix(left, expected.values))
 
 
 def test_attention_on_what_is_left_equals_attention_on_that_graph() -> None:
     layer = GATConv(MEMBERS, dense().size(1), 3, heads=2).double()
     initialise(layer, SEEDS)
-    view = plain_view(graph().with_self_loops(), noise(), 0.5)
-    assert view.kept is not None
-    out = layer(dense(), view)
-    for i, left in enumerate(view.thinned(view.kept)):
-        assert_close(out[i], layer(dense(), plain_view(left))[i])
+    weighted = unweighted(graph().with_self_loops(), noise(), 0.5)
+    assert weighted.kept is not None
+    out = layer(dense(), weighted)
+    for i, left in enumerate(weighted.thinned(weighted.kept)):
+        assert_close(out[i], layer(dense(), unweighted(left))[i])
 
 
 def test_a_members_edges_do_not_depend_on_the_others() -> None:
@@ -90,7 +90,7 @@ def test_a_members_edges_do_not_depend_on_the_others() -> None:
 
 
 def test_pairs_are_kept_with_the_graph_and_go_with_it() -> None:
-    from graphstill.nn.views import _pairs
+    from graphstill.nn.weighted import _pairs
 
     adjacency = Adjacency.from_edge_index(edges(), NODES)
     before = len(_pairs)

@@ -8,13 +8,13 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from graphstill.ops import Adjacency, Noise, segment_sum, spmm
+from graphstill.ops import Adjacency, EdgeWeights, Noise, segment_sum, spmm
 
 _pairs: WeakKeyDictionary[Adjacency, tuple[Tensor, Tensor]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
-class View:
+class WeightedGraph:
     """A graph with weights on its edges.
 
     Shapes:
@@ -23,7 +23,7 @@ class View:
     """
 
     graph: Adjacency
-    values: Tensor | None = None
+    values: EdgeWeights | Tensor | None = None
     kept: Tensor | None = None
 
     def aggregate(self, x: Tensor, scale: float = 1.0) -> Tensor:
@@ -38,28 +38,32 @@ class View:
         return [Adjacency.from_edge_index(edges[:, row], nodes) for row in kept]
 
 
-def gcn_view(graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+def gcn_weighted(
+    graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0
+) -> WeightedGraph:
     """Symmetric normalisation (Kipf and Welling 2017) by the degrees of the kept edges. Adds no self-loops."""
     kept = keep_edges(graph, noise, drop_edge)
     if kept is None:
-        return View(graph, graph.gcn_weights(dtype))
+        return WeightedGraph(graph, graph.gcn_weights(dtype))
     values = kept.to(dtype)
     scale = _inverse(segment_sum(graph, values).sqrt())
-    return View(graph, scale[:, graph.target.long()] * values * scale[:, graph.source.long()], kept)
+    return WeightedGraph(graph, scale[:, graph.target.long()] * values * scale[:, graph.source.long()], kept)
 
 
-def mean_view(graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+def mean_weighted(
+    graph: Adjacency, dtype: torch.dtype, noise: Noise | None = None, drop_edge: float = 0.0
+) -> WeightedGraph:
     """Mean over the sources that are kept; zero for a node that has none."""
     kept = keep_edges(graph, noise, drop_edge)
     if kept is None:
-        return View(graph, graph.mean_weights(dtype))
+        return WeightedGraph(graph, graph.mean_weights(dtype))
     values = kept.to(dtype)
-    return View(graph, _inverse(segment_sum(graph, values))[:, graph.target.long()] * values, kept)
+    return WeightedGraph(graph, _inverse(segment_sum(graph, values))[:, graph.target.long()] * values, kept)
 
 
-def plain_view(graph: Adjacency, noise: Noise | None = None, drop_edge: float = 0.0) -> View:
+def unweighted(graph: Adjacency, noise: Noise | None = None, drop_edge: float = 0.0) -> WeightedGraph:
     """No weights: for attention, which makes its own, and for sums."""
-    return View(graph, None, keep_edges(graph, noise, drop_edge))
+    return WeightedGraph(graph, None, keep_edges(graph, noise, drop_edge))
 
 
 def keep_edges(graph: Adjacency, noise: Noise | None, p: float) -> Tensor | None:
