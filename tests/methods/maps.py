@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from graphstill.method import Method, Parts, Spec, Step, View
+from graphstill.data import Batch
+from graphstill.method import Method, Parts, Position, Spec, Step, View
 from graphstill.nn import Hidden, Output
 from graphstill.ops import Adjacency
 
@@ -27,6 +29,14 @@ class Images:
     t: View
     step: Step
     spec: Spec
+
+    def move(self, **position: float) -> None:
+        """Another position of the step: `epoch`, `progress` or `number`."""
+        self.put(at=replace(self.step.at, **position))  # type: ignore[arg-type]
+
+    def put(self, **changes: Any) -> None:
+        """Another part of the step."""
+        self.step = replace(self.step, **changes)
 
     @property
     def parts(self) -> Parts:
@@ -78,5 +88,7 @@ def set_images(
         parts = method.build(spec)
     finally:
         torch.set_default_dtype(single)
-    step = Step(0, 0.0, torch.arange(images), y, False, parts)
+    rows = torch.arange(images)
+    batch = Batch(spec.features, graph, y, rows, rows[:0], nodes, False)
+    step = Step(Position(0, 0.0), batch, parts)
     return Images(s, t, step, spec)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphstill.method import Method, Parts, Peers, Step, View
+from graphstill.data import Batch
+from graphstill.method import Method, Parts, Peers, Position, Step, View
 from graphstill.ops import Adjacency
 
 
@@ -19,5 +20,6 @@ def online_terms(method: Method, logits: Tensor, peers: int, y: Tensor) -> dict[
     """The terms of a method that looks at logits alone, all nodes labelled."""
     t = peers_of(logits, peers)
     rows = torch.arange(logits.shape[1])
-    step = Step(0, 0.0, rows, y, y.is_floating_point(), Parts(), t)
+    batch = Batch(torch.zeros(len(rows), 1), t.graph, y, rows, rows[:0], rows, True)
+    step = Step(Position(0, 0.0), batch, Parts(), t)
     return method.loss(View(logits, [], t.graph, t.nodes), t, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from graphstill.data import NodeTask
 from graphstill.engine import Training, knowledge, terms
 from graphstill.engine.again import Again
 from graphstill.engine.group import Group
-from graphstill.method import Composite, Method, Parts, Peers, Step, View
+from graphstill.method import Composite, Method, Parts, Peers, Position, Step, View
 from graphstill.methods import METHODS
 from graphstill.nn import GCN, ROD, Hidden, Model
 from graphstill.nn.output import Output
@@ -38,9 +38,17 @@ class Stage:
     group: Group
     active: list[terms.ActiveTerm]
 
+    def move(self, **position: float) -> None:
+        """Another position of the step: `epoch`, `progress` or `number`."""
+        self.put(at=replace(self.step.at, **position))  # type: ignore[arg-type]
+
+    def put(self, **changes: Any) -> None:
+        """Another part of the step."""
+        self.step = replace(self.step, **changes)
+
     def terms(self, s: View | None = None, t: View | None = None) -> dict[str, Tensor]:
         term = self.active[0]
-        self.step.parts = term.parts
+        self.put(parts=term.parts)
         return term.method.loss(s or self.s, t if t is not None else self.t, self.step)
 
     def total(self, s: View | None = None, t: View | None = None) -> Tensor:
@@ -62,7 +70,7 @@ def set_stage(method: Method, task: NodeTask, seeds: list[int], teacher_model: G
     own = group.blocks[0].train_output(batch, 0)
     s, others = group.views(batch, group.blocks[0], own)
     again = Again(group.blocks[0], batch, 0)
-    step = Step(0, 0.0, batch.train_rows, batch.y, task.multi_label, Parts(), others, x=batch.x, again=again)
+    step = Step(Position(0, 0.0), batch, Parts(), others, again=again)
     t = known.view(batch, peers) if known is not None else others if method.needs.peers else None
     return Stage(s, t, others, step, group, active)
 

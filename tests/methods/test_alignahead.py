@@ -95,7 +95,7 @@ def test_plus_sees_a_collapse_that_structure_cannot() -> None:
     values = stage.terms(collapsed, as_target(collapsed, stage.t))
     assert values["structure"].abs().max() < 1e-6
     # Whatever a classifier says of nodes that look alike, it pays at least the entropy of the training labels.
-    y = stage.step.y[stage.step.train_rows]
+    y = stage.step.batch.y[stage.step.batch.train_rows]
     share = torch.bincount(y).double() / len(y)
     assert (values["auxiliary"] >= -(share * share.log()).sum() - 1e-6).all()
     values["auxiliary"].sum().backward()
@@ -115,7 +115,7 @@ def test_feature_term_is_the_mean_squared_distance_to_the_next_layer() -> None:
 def test_members_that_do_not_learn_cost_nothing_and_change_nothing() -> None:
     stage = set_stage(Alignahead(), tiny_task(), [0, 1])
     everyone = stage.total()
-    stage.step.learning = torch.tensor([1, 4])
+    stage.put(learning=torch.tensor([1, 4]))
     some = stage.total()
     torch.testing.assert_close(some[[1, 4]], everyone[[1, 4]])
     assert some[[0, 2, 3, 5]].abs().max() == 0

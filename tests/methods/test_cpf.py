@@ -43,7 +43,7 @@ def test_distance_against_numpy() -> None:
 def test_rows_with_a_training_label_have_no_part_in_it() -> None:
     stage = set_stage(CPF(), tiny_task(), [0])
     (slope,) = torch.autograd.grad(stage.total().sum(), stage.s.logits)
-    rows = stage.step.train_rows
+    rows = stage.step.batch.train_rows
     assert (slope[:, rows] == 0).all() and (slope.abs().sum(-1) > 0).sum() == 120 - len(rows)
 
 

@@ -21,7 +21,7 @@ WIDE = GCN(hidden=20, layers=2, dropout=0.0)
 
 
 def after(stage: Stage) -> None:
-    stage.step.parts = stage.active[0].parts
+    stage.put(parts=stage.active[0].parts)
     terms.after_step(stage.active, stage.s, stage.t, stage.peers, stage.step)
 
 
@@ -29,7 +29,7 @@ def test_bank_rows_of_the_anchors_move_and_stay_of_length_one() -> None:
     stage = set_stage(CRD(samples=10, negatives=30), tiny_task(), [0, 7], teacher_model=WIDE)
     parts = stage.active[0].parts
     before = {name: parts.state[name].clone() for name in ("student", "teacher")}
-    stage.step.number = 2
+    stage.move(number=2)
     after(stage)
     drawn = parts.options["anchors"].draw(2, 120, 10, torch.device("cpu"))
     for name, old in before.items():

@@ -42,7 +42,7 @@ def test_released_projects_both_sides() -> None:
     stage = set_stage(FitNet.released(), tiny_task(), [0, 1], teacher_model=WIDE)
     heads = stage.active[0].parts.joint
     assert isinstance(heads, TwoHeads) and stage.t is not None
-    rows = stage.step.train_rows
+    rows = stage.step.batch.train_rows
     # Of rows of length 1 the mean squared distance is (2 − 2 cos) / width.
     u, v = heads.student(stage.s.hidden[-1].post[:, rows]), heads.teacher(stage.t.hidden[-1].post[:, rows])
     expected = (2 - 2 * torch.cosine_similarity(u, v, dim=-1)).mean(1) / 128

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -39,7 +40,7 @@ SHORT = Training(epochs=4, warmup=1)
 
 def stage_of(method: FreeKD, seeds: list[int], multi_label: bool = False) -> Stage:
     stage = set_stage(method, tiny_task(multi_label=multi_label), seeds)
-    stage.step.parts = stage.active[0].parts
+    stage.put(parts=stage.active[0].parts)
     return stage
 
 
@@ -126,7 +127,7 @@ def before(stage: Stage, offset: float) -> None:
     """A step was taken: the losses were higher by `offset` before it."""
     stage.active[0].method.after_step(stage.s, stage.t, stage.step)
     stage.step.parts.state["losses"] += offset
-    stage.step.number += 1
+    stage.move(number=stage.step.at.number + 1)
 
 
 @pytest.mark.parametrize("fall", [0.5, -0.5])
@@ -170,7 +171,7 @@ def test_the_first_step_has_no_reward_and_the_second_where_labels_are_near() -> 
     before(stage, 1.0)
     reward, rows = method._reward(see(stage.peers, stage.step), stage.s, stage.step)
     assert set(rows.tolist()) == rewarded() and len(rows) < 120
-    train = set(stage.step.train_rows.tolist())
+    train = set(stage.step.batch.train_rows.tolist())
     for i, value in zip(rows.tolist(), reward[0, 0].tolist(), strict=True):
         alone = not any(j in train for j, k in stage.s.graph.edge_index().t().tolist() if k == i)
         assert value == pytest.approx(float(i in train) + (0.0 if alone else 0.5))
@@ -180,7 +181,7 @@ def test_the_first_step_has_no_reward_and_the_second_where_labels_are_near() -> 
 
 def test_a_node_that_was_not_in_the_last_batch_rewards_nobody() -> None:
     stage = stage_of(FreeKD(), [0])
-    method, train = stage.active[0].method, stage.step.train_rows
+    method, train = stage.active[0].method, stage.step.batch.train_rows
     assert isinstance(method, FreeKD)
     before(stage, 1.0)
     stage.step.parts.state["waiting"][train[1:]] = 0
@@ -235,11 +236,12 @@ def test_the_agent_sees_training_labels_only(multi_label: bool) -> None:
     stage = stage_of(FreeKD(), [0], multi_label)
     shown = see(stage.peers, stage.step)
     val = tiny_task().full_batch().val_rows
-    stage.step.y = stage.step.y.clone()
-    stage.step.y[val] = 1 - stage.step.y[val] if multi_label else (stage.step.y[val] + 1) % 3
+    y = stage.step.batch.y.clone()
+    y[val] = 1 - y[val] if multi_label else (y[val] + 1) % 3
+    stage.put(batch=replace(stage.step.batch, y=y))
     assert all(torch.equal(a, b) for a, b in zip(shown, see(stage.peers, stage.step), strict=True))
     unknown = torch.ones(120, dtype=torch.bool)
-    unknown[stage.step.train_rows] = False
+    unknown[stage.step.batch.train_rows] = False
     assert not shown.losses[..., unknown].any() and shown.losses[..., ~unknown].all()
     assert torch.equal(shown.state[..., -1][0, 0], (~unknown).float())
 
@@ -247,7 +249,7 @@ def test_the_agent_sees_training_labels_only(multi_label: bool) -> None:
 def test_actions_are_a_function_of_seed_and_step() -> None:
     def at(number: int, seeds: list[int]) -> Tensor:
         stage = stage_of(FreeKD(), seeds)
-        stage.step.number = number
+        stage.move(number=number)
         return stage.total().detach()
 
     torch.testing.assert_close(at(5, [0, 7, 3])[3:6], at(5, [7]))

@@ -21,7 +21,7 @@ WIDE = GCN(hidden=20, layers=2, dropout=0.0)
 
 def test_equals_cross_entropy_over_the_drawn_nodes() -> None:
     stage = set_stage(GCRD(samples=25, width=16), tiny_task(), [0, 1], teacher_model=WIDE)
-    stage.step.number = 4
+    stage.move(number=4)
     value = stage.total()
     parts = stage.active[0].parts
     drawn = parts.options["sampler"].draw(4, 120, 25, torch.device("cpu"))

@@ -55,7 +55,7 @@ def test_sampled_rows_have_the_right_mean() -> None:
     exact = set_stage(GKD(samples=None), tiny_task(), [0, 1]).total().detach()
     estimates = []
     for number in range(60):
-        stage.step.number = number
+        stage.move(number=number)
         estimates.append(stage.total().detach())
     assert not torch.equal(estimates[0], estimates[1])
     torch.testing.assert_close(torch.stack(estimates).mean(0), exact, rtol=0.05, atol=0)
@@ -65,7 +65,7 @@ def test_random_directions_are_shared_and_drawn_anew() -> None:
     stage = set_stage(GKD(kernel="random"), tiny_task(), [0, 7])
     first, again = stage.total(), stage.total()
     torch.testing.assert_close(first, again, rtol=0, atol=0)
-    stage.step.number = 1
+    stage.move(number=1)
     assert not torch.equal(stage.total(), first)
     alone = set_stage(GKD(kernel="random"), tiny_task(), [7]).total()
     torch.testing.assert_close(alone[0], first[1])

@@ -68,7 +68,7 @@ def test_logits_one_away_cost_the_number_of_classes() -> None:
 def test_discriminators_and_students_move_in_turn() -> None:
     stage = set_stage(GraphAKD(), tiny_task(), [0, 1])
     term, before = stage.active[0], [p.clone() for p in identifiers(stage).parameters()]
-    stage.step.parts = term.parts
+    stage.put(parts=term.parts)
     students = [p for b in stage.group.blocks for p in b.cohort.parameters()]
     terms.adversary_steps(stage.active, stage.t, stage.peers, stage.step)
     after = [p.clone() for p in identifiers(stage).parameters()]
@@ -86,7 +86,7 @@ def test_every_kth_epoch() -> None:
     moved = []
     for epoch in range(6):
         before = identifiers(stage).edge.weight.clone()
-        stage.step.epoch = epoch
+        stage.move(epoch=epoch)
         terms.adversary_steps(stage.active, stage.t, stage.peers, stage.step)
         moved.append(not torch.equal(before, identifiers(stage).edge.weight))
     assert moved == [True, False, False, True, False, False]
@@ -112,7 +112,7 @@ def test_teacher_and_student_exchange_places_in_the_global_terms() -> None:
     with torch.no_grad():
         d.edge.score.zero_()
         d.logits.last.zero_()
-    stage.step.parts = term.parts
+    stage.put(parts=term.parts)
     there = term.method.adversary_loss(stage.s.detach(), stage.t, stage.step)
     swapped = term.method.adversary_loss(stage.t, stage.s.detach(), stage.step)  # type: ignore[arg-type]
     torch.testing.assert_close(there, swapped)

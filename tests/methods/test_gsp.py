@@ -33,7 +33,7 @@ def test_drawn_nodes(kernel: str) -> None:
     whole = set_stage(GSP(kernel=kernel, samples=None), tiny_task(), [0, 1], teacher_model=WIDE)  # type: ignore[arg-type]
     exact, estimates = whole.total().detach(), []
     for number in range(20):
-        stage.step.number = number
+        stage.move(number=number)
         estimates.append(stage.total().detach())
     assert not torch.equal(estimates[0], estimates[1])
     # The diagonal is zero and over-represented among few nodes: the mean is a little too small.

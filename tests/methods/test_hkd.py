@@ -42,7 +42,7 @@ def visited(method: HKD, student: tuple[int, ...] = (6,), images: int = IMAGES) 
     for i, name in enumerate(("student", "teacher")):
         state[name] = F.normalize(normal(2, STORE, method.width, seed=i), dim=-1)
     state["classes"] = torch.randint(-1, 3, (1, STORE), generator=g).repeat(2, 1)
-    state["classes"][:, found.s.nodes] = found.step.y
+    state["classes"][:, found.s.nodes] = found.step.batch.y
     return found
 
 
@@ -73,7 +73,7 @@ def literal(images: Images, m: int, same: bool, rows: Tensor | None = None) -> T
     total = torch.zeros((), dtype=torch.float64)
     for name, other in (("student", "teacher"), ("teacher", "student")):
         for i, sample in enumerate(ids.tolist()):
-            others = (classes != images.step.y[i]) & (classes >= 0)
+            others = (classes != images.step.batch.y[i]) & (classes >= 0)
             if rows is not None:
                 others &= torch.zeros(STORE, dtype=torch.bool).index_fill(0, rows, True)
             noise = banks[name if same else other][others]
@@ -104,7 +104,7 @@ def test_equals_the_equations(negatives: str, student: tuple[int, ...]) -> None:
 def test_drawn_negatives_are_samples_that_were_visited() -> None:
     method = HKD(width=5, sample=7)
     images = visited(method)
-    images.step.number = 3
+    images.move(number=3)
     terms = method.loss(images.s, images.t, images.step)
     seen = (memory(images)["classes"][0] >= 0).nonzero().squeeze(1)
     drawn = images.parts.options["sampler"].draw(3, len(seen), 7, torch.device("cpu"))
@@ -146,7 +146,7 @@ def test_first_visit() -> None:
     """A sample's row starts as its embedding; samples never seen in training are nobody's negatives."""
     method = HKD(width=5)
     images = set_images(method, student=((6,),), teacher=((8,),))
-    state, ids, y = memory(images), images.s.nodes, images.step.y
+    state, ids, y = memory(images), images.s.nodes, images.step.batch.y
     assert (state["classes"] < 0).all() and state["student"].abs().max() == 0
     # In the first step the batch itself is all there is: as if its embeddings were in the memory.
     first = method.loss(images.s, images.t, images.step)
@@ -220,7 +220,7 @@ def test_nodes_of_a_graph() -> None:
     stage.total()
     parts, t = stage.active[0].parts, stage.t
     assert parts.options["momentum"] == 0.0 and HKD(momentum=0.5).momentum == 0.5 and t is not None
-    stage.step.parts = parts
+    stage.put(parts=parts)
     with torch.no_grad():
         method.after_step(stage.s, t, stage.step)
         joint = parts.joint
@@ -228,18 +228,18 @@ def test_nodes_of_a_graph() -> None:
         e_s, _ = joint.embed(stage.s.hidden[-1].post, t.hidden[-1].post)
     torch.testing.assert_close(parts.state["student"], e_s)
     expected = t.logits[0].argmax(-1)
-    expected[stage.step.train_rows] = stage.step.y[stage.step.train_rows]
+    expected[stage.step.batch.train_rows] = stage.step.batch.y[stage.step.batch.train_rows]
     assert torch.equal(parts.state["classes"], expected.expand(2, -1))
 
 
 def test_training_nodes_alone_are_remembered() -> None:
     method = HKD(width=16, nodes="train")
     stage = set_stage(method, tiny_task(), [0, 1])
-    stage.step.parts = stage.active[0].parts
+    stage.put(parts=stage.active[0].parts)
     with torch.no_grad():
         method.after_step(stage.s, stage.t, stage.step)
     known = stage.step.parts.state["classes"][0] >= 0
-    assert torch.equal(known.nonzero().squeeze(1), stage.step.train_rows)
+    assert torch.equal(known.nonzero().squeeze(1), stage.step.batch.train_rows)
     stage.total().sum().backward()
 
 

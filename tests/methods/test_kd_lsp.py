@@ -20,7 +20,7 @@ def test_kd_on_training_nodes_or_on_all() -> None:
     for nodes in ("train", "all"):
         stage = set_stage(KD(temperature=4.0, alpha=0.25, nodes=nodes), tiny_task(), [0, 1])  # type: ignore[arg-type]
         assert stage.t is not None
-        rows = stage.step.train_rows if nodes == "train" else slice(None)
+        rows = stage.step.batch.train_rows if nodes == "train" else slice(None)
         expected = 0.25 * softmax_kl(stage.t.logits[:, rows], stage.s.logits[:, rows], 4.0)
         torch.testing.assert_close(stage.terms()["soft"], expected)
     assert KD(alpha=0.25).supervision(0.5) == 0.75

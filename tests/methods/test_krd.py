@@ -27,7 +27,7 @@ def teacher() -> Run:
 def sampling(rho: float | None, seeds: list[int]) -> Stage:
     """A stage in an epoch in which edges are sampled, ρ the same at all nodes where it is given."""
     stage = set_stage(KRD(start=1), tiny_task(), seeds)
-    stage.step.parts = stage.active[0].parts
+    stage.put(parts=stage.active[0].parts)
     if rho is not None:
         stage.step.parts.options["rho"] = torch.full((1, 120), rho)
     return stage
@@ -78,7 +78,7 @@ def test_reliable_neighbours_are_all_kept_and_before_the_start_too() -> None:
 def test_samples_are_a_function_of_seed_and_step() -> None:
     def at(number: int, seeds: list[int]) -> torch.Tensor:
         stage = sampling(None, seeds)
-        stage.step.number = number
+        stage.move(number=number)
         stage.step.parts.state["exponent"].fill_(0.3)
         return stage.terms()["soft"]
 

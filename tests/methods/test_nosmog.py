@@ -85,7 +85,7 @@ def test_ascent_of_a_plane_ends_in_a_corner() -> None:
 def test_perturbations_stay_in_the_box_and_hurt() -> None:
     """The KL on perturbed features is above the plain one, more so in a larger box; the search trains nothing."""
     stage = set_stage(NOSMOG(), tiny_task(), [0, 1])
-    t, x, cohort = stage.t, stage.step.features, stage.group.blocks[0].cohort
+    t, x, cohort = stage.t, stage.step.batch.x, stage.group.blocks[0].cohort
     assert t is not None and isinstance(x, Tensor)
     rows = torch.arange(120).expand(2, -1)
 
@@ -115,7 +115,7 @@ def test_each_step_draws_its_own_nodes_and_start() -> None:
     stage = set_stage(NOSMOG(adversarial_nodes=20), tiny_task(), [0, 0])
     first = stage.terms()["adversarial"].detach()
     torch.testing.assert_close(first, stage.terms()["adversarial"].detach())
-    stage.step.number = 1
+    stage.move(number=1)
     assert not torch.allclose(first, stage.terms()["adversarial"].detach())
 
 

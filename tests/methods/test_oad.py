@@ -57,7 +57,7 @@ def test_generator_gradient_reaches_the_chaser_only() -> None:
 def test_discriminator_step_leaves_the_students_alone() -> None:
     stage = set_stage(OAD(), tiny_task(), [0])
     term = stage.active[0]
-    stage.step.parts = term.parts
+    stage.put(parts=term.parts)
     assert term.parts.adversary is not None
     term.parts.adversary.requires_grad_(True)
     term.method.adversary_loss(stage.peers, stage.t, stage.step).sum().backward()

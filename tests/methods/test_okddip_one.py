@@ -21,7 +21,7 @@ from tests.tiny import tiny_task
 def stage_of(method: Method, seeds: list[int]) -> Stage:
     """A stage whose step holds the method's modules."""
     stage = set_stage(method, tiny_task(), seeds)
-    stage.step.parts = stage.active[0].parts
+    stage.put(parts=stage.active[0].parts)
     return stage
 
 
@@ -30,12 +30,12 @@ def test_attention_against_a_loop() -> None:
     stage = stage_of(method, [0, 1])
     joint = stage.step.parts.joint
     weights = method.attention(stage.s, stage.step)
-    features = stage.s.hidden[-1].post[:, stage.step.train_rows]
+    features = stage.s.hidden[-1].post[:, stage.step.batch.train_rows]
     assert weights.shape == (2, 30, 2, 2)
     terms = method.loss(stage.s, stage.t, stage.step)
     for run in range(2):
         query, key = joint.query[3 * run], joint.key[3 * run]  # type: ignore[union-attr, index]
-        f, z = features[3 * run : 3 * run + 2], stage.s.logits[3 * run : 3 * run + 3, stage.step.train_rows]
+        f, z = features[3 * run : 3 * run + 2], stage.s.logits[3 * run : 3 * run + 3, stage.step.batch.train_rows]
         for n in range(0, 30, 7):
             scores = (f[:, n] @ query) @ (f[:, n] @ key).T
             torch.testing.assert_close(weights[run, n], scores.softmax(-1))
@@ -75,9 +75,9 @@ def test_gate_is_a_distribution_over_peers_and_makes_the_ensemble() -> None:
     torch.testing.assert_close(gate.sum(1), torch.ones(2, 120))
     ensemble = (gate.unsqueeze(-1) * stage.s.logits.view(2, 3, 120, 3)).sum(1)
     terms = stage.terms()
-    rows = stage.step.train_rows
+    rows = stage.step.batch.train_rows
     torch.testing.assert_close(
-        terms["ensemble"].view(2, 3).sum(1), supervised(ensemble[:, rows], stage.step.y[rows], False)
+        terms["ensemble"].view(2, 3).sum(1), supervised(ensemble[:, rows], stage.step.batch.y[rows], False)
     )
     target = ensemble.repeat_interleave(3, 0)
     torch.testing.assert_close(terms["soft"], softmax_kl(target, stage.s.logits, 3.0))

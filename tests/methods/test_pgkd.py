@@ -37,7 +37,7 @@ def test_reconstruction_of_the_first_layer() -> None:
     stage = set_stage(PGKD(features=8), tiny_task(), [0, 1])
     term, learnt = stage.active[0], stage.active[0].parts.adversary
     assert learnt is not None and stage.t is not None
-    stage.step.parts = term.parts
+    stage.put(parts=term.parts)
     expected = torch.zeros(2)
     for view in (stage.peers, stage.t):
         g = learnt(view.hidden[-1].pre)

@@ -130,7 +130,7 @@ def test_ramp() -> None:
     assert ReviewKD().loss(images.s, images.t, images.step) == {}
     full = term(images)
     for epoch, factor in ((5, 0.25), (20, 1.0), (200, 1.0)):
-        images.step.epoch = epoch
+        images.move(epoch=epoch)
         torch.testing.assert_close(term(images, ReviewKD()), factor * full)
 
 

@@ -29,7 +29,7 @@ def test_a_similarity_transform_of_the_teacher_is_the_teacher() -> None:
 def test_drawn_nodes_and_weights() -> None:
     wide = GCN(hidden=20, layers=2, dropout=0.0)
     stage = set_stage(RKD(samples=10), tiny_task(), [0, 7], teacher_model=wide)
-    stage.step.number = 3
+    stage.move(number=3)
     sampler: Sampler = stage.active[0].parts.options["sampler"]
     drawn = sampler.draw(3, 120, 10, CPU)
     assert drawn is not None and stage.t is not None and not torch.equal(drawn[0], drawn[1])

@@ -76,7 +76,7 @@ def test_terms_by_the_formula() -> None:
     found, options = stage.terms(), stage.step.parts.options
     heads = stage.s.heads
     assert heads is not None and heads.shape == (2, 3, 120, 3) and set(found) == {"heads", "ensemble", "similarity"}
-    rows, y = stage.step.train_rows, stage.step.y[stage.step.train_rows]
+    rows, y = stage.step.batch.train_rows, stage.step.batch.y[stage.step.batch.train_rows]
     for m in range(2):
         expected = sum(F.cross_entropy(heads[m, k, rows], y) for k in range(3))
         torch.testing.assert_close(found["heads"][m], expected)
@@ -111,7 +111,7 @@ def test_all_nodes_or_training_nodes() -> None:
 def test_every_step_and_member_draws_its_own_slice() -> None:
     def at(number: int, seeds: list[int]) -> torch.Tensor:
         stage = set_stage(ROD(similarity=1.0, pool=5), tiny_task(), seeds)
-        stage.step.number = number
+        stage.move(number=number)
         z = stage.s.heads
         assert z is not None
         stage.s.heads = z[:1].expand_as(z)

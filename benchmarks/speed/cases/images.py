@@ -10,8 +10,8 @@ from graphstill.data import Batch
 from graphstill.engine.live import LiveTeacher, no_edges
 from graphstill.engine.optim import MemberSGD
 from graphstill.losses import supervised
-from graphstill.method import Method, Peers, Spec, View
-from graphstill.method import Step as Position
+from graphstill.method import Method, Peers, Position, Spec, View
+from graphstill.method import Step as TrainingStep
 from graphstill.methods import HKD, KD
 from graphstill.models import ResNet
 from graphstill.ops import Noise
@@ -57,11 +57,10 @@ class Networks:
         out = self.student(self.batch.x, self.batch.graph, Noise([0]))
         return View(out.logits, out.hidden, self.batch.graph, self.batch.nodes)
 
-    def position(self, s: View) -> Position:
+    def step(self, s: View) -> TrainingStep:
         d = s.detach()
         peers = Peers(d.logits, d.hidden, d.graph, d.nodes, 1, 1)
-        y, rows = self.batch.y, self.batch.train_rows
-        return Position(1, 0.5, rows, y, False, self.parts, group=peers, number=1, x=self.batch.x)
+        return TrainingStep(Position(1, 0.5, 1), self.batch, self.parts, group=peers)
 
 
 def kd_step() -> Step:
@@ -70,7 +69,7 @@ def kd_step() -> Step:
 
     def step() -> None:
         s, t = networks.view(), networks.teacher._outputs(networks.batch, 1)
-        at = networks.position(s)
+        at = networks.step(s)
         loss = supervised(s.logits, networks.batch.y, False) + networks.method.loss(s, t, at)["soft"]
         networks.optimizer.zero_grad()
         loss.sum().backward()
@@ -89,7 +88,7 @@ def hkd_alone(method: HKD) -> Step:
         networks.parts.state[bank].copy_(torch.nn.functional.normalize(torch.randn(1, STORE, method.width), dim=-1))
     pooled = s.hidden[-1].post.clone().requires_grad_()
     s.hidden = [*s.hidden[:-1], type(s.hidden[-1])(pooled, pooled, pooled)]
-    at = networks.position(s)
+    at = networks.step(s)
 
     def step() -> None:
         pooled.grad = None

@@ -37,6 +37,11 @@ class Batch:
     nodes: Tensor
     full: bool
 
+    @property
+    def multi_label(self) -> bool:
+        """Whether a row has several labels."""
+        return self.y.ndim == 2
+
 
 Group = TypeVar("Group")
 

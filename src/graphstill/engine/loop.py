@@ -27,7 +27,7 @@ from graphstill.engine.training import Training
 from graphstill.errors import MethodError
 from graphstill.files import atomic_write_text
 from graphstill.losses import supervised
-from graphstill.method import Parts, Peers, Step, View
+from graphstill.method import Parts, Peers, Position, Step, View
 from graphstill.nn import Output
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -150,16 +150,11 @@ class Loop:
     def _position(self, batch: Batch, peers: Peers, step: int, block: Block) -> Step:
         span = self.training.epochs - self.training.warmup
         return Step(
-            epoch=self.epoch,
-            progress=(self.epoch - self.training.warmup) / span,
-            train_rows=batch.train_rows,
-            y=batch.y,
-            multi_label=self.task.multi_label,
+            at=Position(self.epoch, (self.epoch - self.training.warmup) / span, step),
+            batch=batch,
             parts=Parts(),
             group=peers,
             learning=None if len(self.group.blocks) == 1 else block.members,
-            number=step,
-            x=batch.x,
             again=Again(block, batch, step) if len(self.group.blocks) == 1 else None,
         )
 

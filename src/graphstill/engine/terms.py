@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -35,6 +35,10 @@ class ActiveTerm:
         if self.method.needs.teacher:
             return teacher
         return peers if self.method.needs.peers else None
+
+    def own(self, step: Step) -> Step:
+        """The step with the modules and state of this term."""
+        return replace(step, parts=self.parts)
 
     def tensors(self) -> dict[str, Tensor]:
         """Live tensors for checkpoints."""
@@ -151,16 +155,16 @@ def _seen(task: Task) -> Tensor | None:
     return nodes if len(nodes) < task.num_nodes else None
 
 
-def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, at: Step) -> None:
+def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, step: Step) -> None:
     """One step of every discriminator whose turn it is. The students are shown to it as peers, that is detached."""
+    progress = step.at.progress
     for term in terms:
-        if term.adversary is None or term.parts.adversary is None or term.weight * term.method.ramp(at.progress) == 0:
+        if term.adversary is None or term.parts.adversary is None or term.weight * term.method.ramp(progress) == 0:
             continue
-        if at.epoch % term.parts.adversary_every != 0:
+        if step.at.epoch % term.parts.adversary_every != 0:
             continue
-        at.parts = term.parts
         term.parts.adversary.requires_grad_(True)
-        loss = term.method.adversary_loss(peers, term.target(teacher, peers), at)
+        loss = term.method.adversary_loss(peers, term.target(teacher, peers), term.own(step))
         term.adversary.zero_grad()
         loss.sum().backward()
         term.adversary.step()
@@ -169,23 +173,21 @@ def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Pe
 
 
 def total_loss(
-    terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, at: Step
+    terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, step: Step
 ) -> tuple[float, dict[str, Tensor]]:
     """The factor on the supervised loss, and every weighted term [M] by name."""
     supervision, named = 1.0, dict[str, Tensor]()
     for term in terms:
-        factor = term.weight * term.method.ramp(at.progress)
-        supervision *= term.method.supervision(at.progress)
+        factor = term.weight * term.method.ramp(step.at.progress)
+        supervision *= term.method.supervision(step.at.progress)
         if factor == 0:
             continue
-        at.parts = term.parts
-        for key, value in term.method.loss(s, term.target(teacher, peers), at).items():
+        for key, value in term.method.loss(s, term.target(teacher, peers), term.own(step)).items():
             named[f"{term.key}.{key}"] = value if factor == 1 else factor * value
     return supervision, named
 
 
 @torch.no_grad()
-def after_step(terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, at: Step) -> None:
+def after_step(terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, step: Step) -> None:
     for term in terms:
-        at.parts = term.parts
-        term.method.after_step(s, term.target(teacher, peers), at)
+        term.method.after_step(s, term.target(teacher, peers), term.own(step))

@@ -3,7 +3,7 @@
 from graphstill.method.base import Composite, Method, Term
 from graphstill.method.registry import METHODS, make_method, register
 from graphstill.method.spec import Needs, Parts, Spec
-from graphstill.method.step import Nodes, Step
+from graphstill.method.step import Nodes, Position, Step
 from graphstill.method.view import Peers, View, map_hidden, stack_outputs
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Nodes",
     "Parts",
     "Peers",
+    "Position",
     "Spec",
     "Step",
     "Term",

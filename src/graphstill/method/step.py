@@ -1,4 +1,4 @@
-"""Where training stands when a term is computed."""
+"""One training step as the terms of a loss see it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,49 @@ from typing import Literal
 
 from torch import Tensor
 
+from graphstill.data.batches import Batch
 from graphstill.errors import MethodError
 from graphstill.method.spec import Parts
 from graphstill.method.view import Peers
 from graphstill.nn.output import Output
-from graphstill.ops import SparseFeatures
 
 Nodes = Literal["train", "all"]
 
 
-@dataclass
-class Step:
-    """Where training stands, and which rows of the batch carry a training label."""
+@dataclass(frozen=True)
+class Position:
+    """Where training stands.
+
+    Attributes:
+        epoch: from 0.
+        progress: share of the distillation phase that is over, in [0, 1).
+        number: training steps before this one; with a member's seed it determines what is drawn at random.
+    """
 
     epoch: int
     progress: float
-    train_rows: Tensor
-    y: Tensor
-    multi_label: bool
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One training step as a term sees it: where training stands, the batch, and the term's own parts.
+
+    Attributes:
+        at: where training stands.
+        batch: features, graph, labels, and which rows carry a training label.
+        parts: what the method's `build` returned.
+        group: the members as peers, detached.
+        learning: the members that learn in this step, where peers take turns: int64 indices. None: all of them.
+        again: what `forward` calls; None where the students are several networks or take turns.
+    """
+
+    at: Position
+    batch: Batch
     parts: Parts
     group: Peers | None = None
-    #: The members that learn in this step, where peers take turns: int64 indices. None: all of them.
     learning: Tensor | None = None
-    #: Training steps before this one: with a member's seed it determines what is drawn at random.
-    number: int = 0
-    #: Features of the batch, [N, F].
-    x: SparseFeatures | Tensor | None = None
-    #: What `forward` calls: None where the students are several networks or take turns.
     again: Callable[[Tensor, Tensor], Output] | None = None
-
-    @property
-    def features(self) -> SparseFeatures | Tensor:
-        """Features of the batch, [N, F]."""
-        assert self.x is not None
-        return self.x
 
     def forward(self, x: Tensor, rows: Tensor) -> Output:
         """The students' outputs [M, n, C] once more, on other features of some rows; attached, with the step's noise.
@@ -62,4 +71,4 @@ class Step:
 
     def rows(self, x: Tensor, nodes: Nodes) -> Tensor:
         """The rows of x [M, N, ...] that a term is computed on: labelled training nodes, or all nodes of the batch."""
-        return x if nodes == "all" else x.index_select(1, self.train_rows)
+        return x if nodes == "all" else x.index_select(1, self.batch.train_rows)

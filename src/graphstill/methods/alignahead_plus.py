@@ -84,9 +84,9 @@ class AlignaheadPlus(Method):
             ]
             named["feature"] = self.feature * _next_layer_distance(mapped, group)
         if self.auxiliary > 0:
-            y = step.y.index_select(0, step.train_rows)
+            y = step.batch.y.index_select(0, step.batch.train_rows)
             heads = [modules[f"classifier{i}"](step.rows(h.pre, "train")) for i, h in enumerate(s.hidden[:-1])]
-            losses = [supervised(logits, y, step.multi_label) for logits in heads]
+            losses = [supervised(logits, y, step.batch.multi_label) for logits in heads]
             named["auxiliary"] = self.auxiliary * sum(losses[1:], losses[0])
         return named
 

@@ -39,4 +39,6 @@ class CoDistillation(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         others = peers(t).mean_of_others(step.rows(peers(t).logits, self.nodes))
-        return {"soft": soft_target_kl(others, step.rows(s.logits, self.nodes), self.temperature, step.multi_label)}
+        return {
+            "soft": soft_target_kl(others, step.rows(s.logits, self.nodes), self.temperature, step.batch.multi_label)
+        }

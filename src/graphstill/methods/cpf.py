@@ -38,9 +38,9 @@ class CPF(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         difference = _probabilities(s.logits, step) - _probabilities(teacher(t).logits, step)
-        free = difference.index_fill(1, step.train_rows, 0.0)
+        free = difference.index_fill(1, step.batch.train_rows, 0.0)
         return {"distance": torch.linalg.vector_norm(free, dim=(1, 2))}
 
 
 def _probabilities(logits: Tensor, step: Step) -> Tensor:
-    return logits.sigmoid() if step.multi_label else logits.softmax(-1)
+    return logits.sigmoid() if step.batch.multi_label else logits.softmax(-1)

@@ -112,14 +112,14 @@ class CRD(Method):
         student = step.rows(hidden(s, self.layer, self.place), self.nodes)
         target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
         ids = step.rows(s.nodes.unsqueeze(0), self.nodes).expand(len(student), -1)
-        drawn = step.parts.options["anchors"].draw(step.number, student.shape[1], self.samples, student.device)
+        drawn = step.parts.options["anchors"].draw(step.at.number, student.shape[1], self.samples, student.device)
         assert step.parts.joint is not None
         u, v = step.parts.joint(take(student, drawn), take(target, drawn))
         return u, v, ids if drawn is None else ids.gather(1, drawn)
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         u, v, ids = self._anchors(s, t, step)
-        state, drawn = step.parts.state, self._noise(step.parts, step.number)
+        state, drawn = step.parts.state, self._noise(step.parts, step.at.number)
         total = torch.zeros((), device=u.device)
         for name, anchor, bank in (("log_z_student", u, "teacher"), ("log_z_teacher", v, "student")):
             positive, noise = take(state[bank], ids), take(state[bank], drawn)

@@ -56,6 +56,6 @@ class DML(Method):
         student = step.rows(s.logits, self.nodes)
         target = step.rows(group.logits, self.nodes) if self.detach else student
         pairs = group.mean_over_others(
-            lambda other: soft_target_kl(other(target), student, self.temperature, step.multi_label)
+            lambda other: soft_target_kl(other(target), student, self.temperature, step.batch.multi_label)
         )
         return {"mutual": pairs}

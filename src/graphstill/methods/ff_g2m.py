@@ -56,7 +56,7 @@ class FFG2M(Method):
         target, soft = teacher(t).logits, 1.0 - self.labels
         named: dict[str, Tensor] = {}
         if self.low_weight > 0:
-            low = neighbour_kl(s.graph.with_self_loops(), target, s.logits, multi_label=step.multi_label)
+            low = neighbour_kl(s.graph.with_self_loops(), target, s.logits, multi_label=step.batch.multi_label)
             named["low"] = soft * self.low_weight * low
         if self.high_weight > 0:
             high = edge_contrast_kl(s.graph, target, s.logits, self.temperature)

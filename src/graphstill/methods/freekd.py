@@ -102,8 +102,8 @@ class FreeKD(Method):
             return of_members(group, first.sum(-1), second.sum(-1)) / (group.peers - 1)
 
         (one, two), (a, b) = pairs_of(group, s.logits), pairs_of(group, group.logits)
-        to_second = soft_target_kl_by_node(a, two, self.temperature, step.multi_label)
-        to_first = soft_target_kl_by_node(b, one, self.temperature, step.multi_label)
+        to_second = soft_target_kl_by_node(a, two, self.temperature, step.batch.multi_label)
+        to_first = soft_target_kl_by_node(b, one, self.temperature, step.batch.multi_label)
         named = {"nodes": taught(to_second, to_first, counted / counted.sum().clamp(min=1))}
         if self.structure_weight > 0:
             (one, two), (a, b) = pairs_of(group, similarity(s)), pairs_of(group, similarity(group))
@@ -134,7 +134,7 @@ class FreeKD(Method):
 
     def _act(self, sight: Sight, step: Step) -> Tensor:
         """Whether the first teaches the second, and whether the structure follows: 0 or 1, [R, 2, P, N]."""
-        policy, noise = step.parts.adversary, step.parts.options["noise"].at(step.number)
+        policy, noise = step.parts.adversary, step.parts.options["noise"].at(step.at.number)
         assert isinstance(policy, DirectionPolicy)
         return policy.act(sight, noise.uniform((2, *sight.losses.shape[1:]), sight.losses.dtype))
 

@@ -72,7 +72,7 @@ class GCRD(Method):
         student = step.rows(hidden(s, self.layer, self.place), self.nodes)
         target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
         sampler: Sampler = step.parts.options["sampler"]
-        drawn = sampler.draw(step.number, student.shape[1], self.samples, student.device)
+        drawn = sampler.draw(step.at.number, student.shape[1], self.samples, student.device)
         heads = step.parts.joint
         assert isinstance(heads, TwoHeads)
         u, v = unit(heads.student(take(student, drawn))), unit(heads.teacher(take(target, drawn)))

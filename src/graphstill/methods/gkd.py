@@ -94,8 +94,8 @@ class GKD(Method):
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         t, options = teacher(t), step.parts.options
         nodes, graph = s.logits.shape[1], s.graph.with_self_loops()
-        rows = options["sampler"].draw(step.number, nodes, self.samples, s.logits.device)
-        noise = options["noise"].at(step.number)
+        rows = options["sampler"].draw(step.at.number, nodes, self.samples, s.logits.device)
+        noise = options["noise"].at(step.at.number)
         losses: list[Tensor] = []
         for i, j in options["pairs"]:
             student, target = s.hidden[i].pre, t.hidden[j].pre

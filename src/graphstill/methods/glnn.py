@@ -44,5 +44,5 @@ class GLNN(Method):
         return self.labels
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        soft = soft_target_kl(teacher(t).logits, s.logits, 1.0, step.multi_label)
+        soft = soft_target_kl(teacher(t).logits, s.logits, 1.0, step.batch.multi_label)
         return {"soft": (1.0 - self.labels) * soft}

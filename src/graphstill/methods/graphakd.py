@@ -118,4 +118,8 @@ def summary(h: Tensor) -> Tensor:
 
 def classified(scores: Tensor, step: Step) -> Tensor:
     """The supervised loss of the identifier's class scores on training nodes, [M, N, C + 1] -> [M]."""
-    return supervised(step.rows(scores[..., :-1], "train"), step.y.index_select(0, step.train_rows), step.multi_label)
+    return supervised(
+        step.rows(scores[..., :-1], "train"),
+        step.batch.y.index_select(0, step.batch.train_rows),
+        step.batch.multi_label,
+    )

@@ -78,7 +78,7 @@ class GSP(Method):
         target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
         if self.kernel != "cosine":
             sampler: Sampler = step.parts.options["sampler"]
-            drawn = sampler.draw(step.number, student.shape[1], self.samples, student.device)
+            drawn = sampler.draw(step.at.number, student.shape[1], self.samples, student.device)
             student, target = take(student, drawn), take(target, drawn)
         if isinstance(step.parts.joint, TwoHeads):
             student, target = step.parts.joint.student(student), step.parts.joint.teacher(target)

@@ -105,11 +105,11 @@ class HKD(Method):
         return joint, *joint.embed(student, target)
 
     def _visit(self, s: View, t: View, step: Step, e_s: Tensor, e_t: Tensor) -> Visit:
-        if step.multi_label:
+        if step.batch.multi_label:
             classes = s.nodes.expand(len(e_s), -1)
         else:
             classes = t.logits.argmax(-1).expand(len(e_s), -1).clone()
-            classes[:, step.train_rows] = step.y[step.train_rows]
+            classes[:, step.batch.train_rows] = step.batch.y[step.batch.train_rows]
         ids = step.rows(s.nodes.unsqueeze(0), self.nodes)[0]
         return Visit(ids, *(step.rows(x, self.nodes) for x in (classes, e_s, e_t)))
 
@@ -119,7 +119,7 @@ class HKD(Method):
 
     def _around(self, e: Tensor, view: View, step: Step) -> Tensor:
         if self.neighbours == "predictions":
-            return mean_of_rows(e, nearest_predictions(view.logits, self.k, step.multi_label))
+            return mean_of_rows(e, nearest_predictions(view.logits, self.k, step.batch.multi_label))
         graph = view.graph.with_self_loops()
         return spmm(graph, graph.mean_weights(e.dtype), e)
 
@@ -132,7 +132,7 @@ class HKD(Method):
             own[0].append(step.rows(joint.student(e_s, self._around(e_s, s, step)), self.nodes))
             own[1].append(step.rows(joint.teacher(e_t, self._around(e_t, t, step)), self.nodes))
         memory = Memory(**step.parts.state).with_new(visit, self.memory == "first")
-        noise = memory.drawn(step.parts.options["sampler"], step.number, self.sample)
+        noise = memory.drawn(step.parts.options["sampler"], step.at.number, self.sample)
         total: list[Tensor] = []
         for this, other in ((0, 1), (1, 0)):
             kept = memory[other][:, visit.ids]

@@ -53,5 +53,5 @@ class KD(Method):
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         target = step.rows(teacher(t).logits, self.nodes)
         student = step.rows(s.logits, self.nodes)
-        soft = soft_target_kl(target, student, self.temperature, step.multi_label)
+        soft = soft_target_kl(target, student, self.temperature, step.batch.multi_label)
         return {"soft": soft if self.alpha is None else self.alpha * soft}

@@ -41,11 +41,13 @@ class KDCLNaive(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         group = peers(t)
-        y = step.y.index_select(0, step.train_rows)
-        losses = supervised(step.rows(group.logits, "train"), y, step.multi_label)
+        y = step.batch.y.index_select(0, step.batch.train_rows)
+        losses = supervised(step.rows(group.logits, "train"), y, step.batch.multi_label)
         grouped = group.split(step.rows(group.logits, self.nodes))
         target = best_peer(grouped, group.split(losses)).flatten(0, 1)
-        return {"soft": soft_target_kl(target, step.rows(s.logits, self.nodes), self.temperature, step.multi_label)}
+        return {
+            "soft": soft_target_kl(target, step.rows(s.logits, self.nodes), self.temperature, step.batch.multi_label)
+        }
 
 
 @register("kdcl-minlogit")
@@ -78,7 +80,7 @@ class KDCLMinLogit(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         group = peers(t)
-        y = step.y.index_select(0, step.train_rows)
+        y = step.batch.y.index_select(0, step.batch.train_rows)
         grouped = group.split(step.rows(group.logits, "train"))
-        target = (min_logit_multi_label if step.multi_label else min_logit)(grouped, y).flatten(0, 1)
-        return {"soft": soft_target_kl(target, step.rows(s.logits, "train"), self.temperature, step.multi_label)}
+        target = (min_logit_multi_label if step.batch.multi_label else min_logit)(grouped, y).flatten(0, 1)
+        return {"soft": soft_target_kl(target, step.rows(s.logits, "train"), self.temperature, step.batch.multi_label)}

@@ -82,20 +82,20 @@ class KRD(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         graph, kept = s.graph.with_self_loops(), None
-        if step.epoch + 1 >= self.start:
-            draw = step.parts.options["noise"].at(step.number).uniform((graph.num_edges,), s.logits.dtype)
+        if step.at.epoch + 1 >= self.start:
+            draw = step.parts.options["noise"].at(step.at.number).uniform((graph.num_edges,), s.logits.dtype)
             rho = step.parts.options["rho"][:, s.nodes]
             chance = 1 - rho ** step.parts.state["exponent"].unsqueeze(1)
             kept = (draw < chance.index_select(1, graph.source)).to(s.logits.dtype)
             kept[:, graph.loops] = 1
-        soft = neighbour_kl(graph, teacher(t).logits, s.logits, self.temperature, step.multi_label, kept)
+        soft = neighbour_kl(graph, teacher(t).logits, s.logits, self.temperature, step.batch.multi_label, kept)
         return {"soft": (1.0 - self.labels) * soft}
 
     def after_step(self, s: View, t: View | None, step: Step) -> None:
-        if step.epoch + 2 < self.start:
+        if step.at.epoch + 2 < self.start:
             return
         known = teacher(t).logits
-        if step.multi_label:
+        if step.batch.multi_label:
             agreement = ((s.logits > 0) == (known > 0)).to(s.logits.dtype).mean(-1)
         else:
             agreement = (s.logits.argmax(-1) == known.argmax(-1)).to(s.logits.dtype)

@@ -81,9 +81,9 @@ class NOSMOG(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         t = teacher(t)
-        named = {"soft": soft_target_kl(t.logits, s.logits, 1.0, step.multi_label)}
+        named = {"soft": soft_target_kl(t.logits, s.logits, 1.0, step.batch.multi_label)}
         if step.parts.joint is not None:
-            noise = step.parts.options["map"].at(step.number)
+            noise = step.parts.options["map"].at(step.at.number)
             mapped = noise.dropout(step.parts.joint(s.layer(-1).pre).relu(), self.map_dropout)
             squares = gram_distance(t.layer(-1, "teacher").pre, mapped)
             named["similarity"] = self.similarity_weight / len(s.nodes) ** 2 * squares
@@ -92,14 +92,14 @@ class NOSMOG(Method):
         return {key: (1.0 - self.labels) * value for key, value in named.items()}
 
     def _adversarial(self, t: View, step: Step, nodes: int) -> Tensor:
-        noise = step.parts.options["attack"].at(step.number)
+        noise = step.parts.options["attack"].at(step.at.number)
         count = nodes if self.adversarial_nodes is None else min(nodes, self.adversarial_nodes)
         rows = noise.uniform((nodes,)).topk(count).indices
-        target, x = take(t.logits, rows), features_of(step.features, rows)
-        radius = self.epsilon * scale_of(step.features)
+        target, x = take(t.logits, rows), features_of(step.batch.x, rows)
+        radius = self.epsilon * scale_of(step.batch.x)
 
         def kl(offset: Tensor) -> Tensor:
-            return soft_target_kl(target, step.forward(x + offset, rows).logits, 1.0, step.multi_label)
+            return soft_target_kl(target, step.forward(x + offset, rows).logits, 1.0, step.batch.multi_label)
 
         start = (2 * noise.uniform(tuple(x.shape[1:]), x.dtype) - 1) * radius
         return kl(adversarial_offset(kl, start, radius, self.steps))

@@ -114,7 +114,7 @@ class OAD(Method):
         if self.global_weight > 0:
             student = step.rows(s.logits, self.nodes)
             target = group.mean_of_others(step.rows(group.logits, self.nodes))
-            kl = soft_target_kl(target, student, self.temperature, step.multi_label)
+            kl = soft_target_kl(target, student, self.temperature, step.batch.multi_label)
             if self.reduction == "released":
                 kl = kl / (student.shape[1] * student.shape[2])
             named["global"] = self.global_weight * kl

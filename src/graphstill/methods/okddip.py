@@ -97,6 +97,6 @@ class OKDDip(Method):
         auxiliary = group.split(logits)[:, :-1]
         mixed = torch.einsum("rnab,rbnc->ranc", self.attention(s, step), auxiliary)
         target = torch.cat([mixed, auxiliary.mean(1, keepdim=True)], 1).flatten(0, 1)
-        kl = soft_target_kl(target, logits, self.temperature, step.multi_label)
+        kl = soft_target_kl(target, logits, self.temperature, step.batch.multi_label)
         leads = torch.arange(len(kl), device=kl.device) % group.peers == group.peers - 1
         return {"peers": kl.where(~leads, 0.0), "leader": kl.where(leads, 0.0)}

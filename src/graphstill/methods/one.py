@@ -99,9 +99,9 @@ class ONE(Method):
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         group = peers(t)
         ensemble = torch.einsum("rkn,rknc->rnc", self.gate(s, step), group.split(s.logits))
-        y = step.y.index_select(0, step.train_rows)
-        own = supervised(step.rows(ensemble, "train"), y, step.multi_label) / group.peers
+        y = step.batch.y.index_select(0, step.batch.train_rows)
+        own = supervised(step.rows(ensemble, "train"), y, step.batch.multi_label) / group.peers
         target = step.rows(ensemble.detach(), self.nodes).repeat_interleave(group.peers, 0)
-        soft = soft_target_kl(target, step.rows(s.logits, self.nodes), self.temperature, step.multi_label)
-        factor = self.imitation * ramp_up(step.progress, self.rampup)
+        soft = soft_target_kl(target, step.rows(s.logits, self.nodes), self.temperature, step.batch.multi_label)
+        factor = self.imitation * ramp_up(step.at.progress, self.rampup)
         return {"ensemble": own.repeat_interleave(group.peers), "soft": factor * soft}

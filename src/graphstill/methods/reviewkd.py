@@ -87,7 +87,7 @@ class ReviewKD(Method):
         return hidden[-count:]
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        factor = min(1.0, step.epoch / self.warm_up) if self.warm_up else 1.0
+        factor = min(1.0, step.at.epoch / self.warm_up) if self.warm_up else 1.0
         if factor == 0:
             return {}
         student = [as_maps(getattr(h, self.place)) for h in self._last(s.hidden, "student")]

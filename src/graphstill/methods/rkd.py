@@ -65,7 +65,7 @@ class RKD(Method):
         student = step.rows(hidden(s, self.layer, self.place), self.nodes)
         target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
         sampler: Sampler = step.parts.options["sampler"]
-        drawn = sampler.draw(step.number, student.shape[1], self.samples, student.device)
+        drawn = sampler.draw(step.at.number, student.shape[1], self.samples, student.device)
         student, target = take(student, drawn), take(target, drawn)
         named: dict[str, Tensor] = {}
         if self.distance_weight > 0:

@@ -83,15 +83,15 @@ class ROD(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         assert s.heads is not None
-        y = step.y.index_select(0, step.train_rows)
-        labelled = s.heads.index_select(2, step.train_rows)
-        named = {"heads": torch.stack([supervised(z, y, step.multi_label) for z in labelled.unbind(1)]).sum(0)}
+        y = step.batch.y.index_select(0, step.batch.train_rows)
+        labelled = s.heads.index_select(2, step.batch.train_rows)
+        named = {"heads": torch.stack([supervised(z, y, step.batch.multi_label) for z in labelled.unbind(1)]).sum(0)}
         if self.ensemble > 0:
             shown = labelled if self.nodes == "train" else s.heads
-            named["ensemble"] = self.ensemble * own_ensemble_kl(shown, step.multi_label)
+            named["ensemble"] = self.ensemble * own_ensemble_kl(shown, step.batch.multi_label)
         if self.similarity > 0:
             options = step.parts.options
-            unlike = _slices(options["least"], options["taken"], options["noise"].at(step.number))
+            unlike = _slices(options["least"], options["taken"], options["noise"].at(step.at.number))
             named["similarity"] = self.similarity * (
                 _fit(s.heads, options["most"].unsqueeze(1), True) + _fit(s.heads, unlike, False)
             )

@@ -45,7 +45,7 @@ def of_members(group: Peers, first: Tensor, second: Tensor) -> Tensor:
 
 def labelled(view: View, step: Step) -> Tensor:
     """1 at the rows with a training label, else 0, [N]."""
-    return torch.zeros_like(view.logits[0, :, 0]).index_fill(0, step.train_rows, 1.0)
+    return torch.zeros_like(view.logits[0, :, 0]).index_fill(0, step.batch.train_rows, 1.0)
 
 
 def similarity(view: View) -> Tensor:
@@ -56,8 +56,10 @@ def similarity(view: View) -> Tensor:
 def see(group: Peers, step: Step) -> Sight:
     """The state of a node is the outputs of both peers, their losses and whether these are known."""
     known = labelled(group, step)
-    outputs = group.logits.sigmoid() if step.multi_label else group.logits.softmax(-1)
-    losses = torch.stack(pairs_of(group, supervised_by_node(group.logits, step.y, step.multi_label) * known), -1)
+    outputs = group.logits.sigmoid() if step.batch.multi_label else group.logits.softmax(-1)
+    losses = torch.stack(
+        pairs_of(group, supervised_by_node(group.logits, step.batch.y, step.batch.multi_label) * known), -1
+    )
     told = known[:, None].expand(*losses.shape[:-1], 1)
     one, two = pairs_of(group, similarity(group))
     apart = [local_structure_kl_by_node(group.graph, *pair) for pair in ((one, two), (two, one))]
