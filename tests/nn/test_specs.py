@@ -137,12 +137,10 @@ def test_recommended_settings_name_parameters_that_exist(spec: Model) -> None:
 
 
 def test_execution_is_picked_by_size() -> None:
-    from graphstill.nn import execution
-
     cohort = build(GCN(hidden=6))
-    assert not execution.loops(cohort, graph())
+    assert not cohort.loops(graph())
     wide = GCN(hidden=200_000).allocate(FEATURES, CLASSES, SEEDS)
-    assert wide.widest == 200_000 and execution.loops(wide, graph())
+    assert wide.widest == 200_000 and wide.loops(graph())
     with pytest.raises(ConfigError, match="execution='fast'"):
         cohort.execution = "fast"
 

@@ -9,7 +9,8 @@ from graphstill.nn.gat import GAT
 from graphstill.nn.gcn import GCN
 from graphstill.nn.gcnii import GCNII
 from graphstill.nn.gin import GIN
-from graphstill.nn.known import KnownLabels, TransductiveModel
+from graphstill.nn.known import TransductiveModel
+from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import BatchNorm, Linear
 from graphstill.nn.mlp import MLP
 from graphstill.nn.model import Model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,15 @@ from graphstill.errors import CheckpointError, ConfigError
 from graphstill.nn.output import Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures
 
-if TYPE_CHECKING:
-    from graphstill.nn.model import Model
+
+class Specification(Protocol):
+    """What a cohort knows of the :class:`~graphstill.nn.model.Model` that built it."""
+
+    name: ClassVar[str]
+
+    def options(self) -> dict[str, Any]: ...
+
+    def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort: ...
 
 
 class Cohort(nn.Module, ABC):
@@ -32,7 +39,7 @@ class Cohort(nn.Module, ABC):
     stacked: ClassVar[bool]
     graphless: ClassVar[bool] = False
 
-    def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
+    def __init__(self, spec: Specification, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__()
         self.spec, self.inputs, self.outputs = spec, inputs, outputs
         self.seeds = tuple(int(seed) for seed in seeds)

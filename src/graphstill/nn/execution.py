@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from graphstill.nn.cohort import first_parameter
+from graphstill.nn.cohort import Cohort
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures
-
-if TYPE_CHECKING:
-    from graphstill.nn.stacked import StackedCohort
 
 EXECUTIONS = ("auto", "stacked", "looped")
 
@@ -26,17 +21,17 @@ LOOP_FROM = 2_500_000
 LOOP_FROM_TOGETHER = 10_000_000
 
 
-def loops(cohort: StackedCohort, graph: Adjacency) -> bool:
-    """Whether this pass goes member by member."""
-    if cohort.execution != "auto":
-        return cohort.execution == "looped"
+def loops(execution: str, graph: Adjacency, width: int, members: int) -> bool:
+    """Whether a pass goes member by member, of networks whose widest product has this width."""
+    if execution != "auto":
+        return execution == "looped"
     if graph.device.type != "cpu":
         return False
-    numbers = graph.num_nodes * cohort.widest
-    return numbers >= LOOP_FROM or numbers * len(first_parameter(cohort)) >= LOOP_FROM_TOGETHER
+    numbers = graph.num_nodes * width
+    return numbers >= LOOP_FROM or numbers * members >= LOOP_FROM_TOGETHER
 
 
-def looped(cohort: StackedCohort, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
+def looped(cohort: Cohort, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None) -> Output:
     """Run each member by itself, with its slice of the stacked weights, and stack what comes out.
 
     Slices come from one ``split`` a parameter, whose gradient is one concatenation; indexing would add a full-size

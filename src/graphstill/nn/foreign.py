@@ -14,7 +14,7 @@ from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.nn.calling import ByEdges, calling_convention, seeded
 from graphstill.nn.cohort import Cohort, check_state, snapshot
 from graphstill.nn.inputs import as_dense, as_edge_index
-from graphstill.nn.known import KnownLabels
+from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.model import Model
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures

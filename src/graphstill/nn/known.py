@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError, DataError
+from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import initialise
 from graphstill.nn.model import Model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.ops import Adjacency, Noise, SparseFeatures
-
-
-@dataclass(frozen=True, eq=False)
-class KnownLabels:
-    """What a network may know of the labels of one graph.
-
-    Shapes:
-        labels: int64 ``[nodes]``, -1 where the label is not known.
-    """
-
-    labels: Tensor
-
-    @classmethod
-    def of(cls, num_nodes: int, nodes: Tensor, labels: Tensor) -> KnownLabels:
-        """The labels of these nodes (int64 numbers) and of no other."""
-        known = labels.new_full((num_nodes,), -1)
-        known[nodes] = labels
-        return cls(known)
-
-    @classmethod
-    def none(cls, num_nodes: int) -> KnownLabels:
-        """No label at all: for a network whose labels are loaded with its weights."""
-        return cls(torch.full((num_nodes,), -1))
-
-    @property
-    def num_nodes(self) -> int:
-        return len(self.labels)
 
 
 class TransductiveModel(Model):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from graphstill.errors import DataError
+from graphstill.nn.cohort import Cohort
 from graphstill.ops import Adjacency, Noise, SparseFeatures
-
-if TYPE_CHECKING:
-    from graphstill.nn.stacked import StackedCohort
 
 
 class Member(nn.Module):
@@ -22,7 +18,7 @@ class Member(nn.Module):
     fine-tuned like any module.
     """
 
-    def __init__(self, cohort: StackedCohort) -> None:
+    def __init__(self, cohort: Cohort) -> None:
         """``cohort`` has one member; its weights are taken over, not copied."""
         super().__init__()
         self.spec, self.inputs, self.outputs, self.seed = cohort.spec, cohort.inputs, cohort.outputs, cohort.seeds[0]

@@ -5,16 +5,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.nn.cohort import Cohort
+from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import initialise
-
-if TYPE_CHECKING:
-    from graphstill.nn.cohort import Cohort
-    from graphstill.nn.known import KnownLabels
 
 
 class Model(ABC):

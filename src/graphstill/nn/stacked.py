@@ -5,21 +5,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError, DataError
-from graphstill.nn.cohort import Cohort, check_state, first_parameter, snapshot
+from graphstill.nn.cohort import Cohort, Specification, check_state, first_parameter, snapshot
 from graphstill.nn.execution import EXECUTIONS, looped, loops
 from graphstill.nn.layers import Features, Step
 from graphstill.nn.member import Member
 from graphstill.nn.output import Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures, spmm
-
-if TYPE_CHECKING:
-    from graphstill.nn.model import Model
 
 
 class StackedCohort(Cohort):
@@ -35,7 +32,7 @@ class StackedCohort(Cohort):
     smooths: ClassVar[bool] = False
     smoothing: Tensor
 
-    def __init__(self, spec: Model, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
+    def __init__(self, spec: Specification, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         super().__init__(spec, inputs, outputs, seeds)
         self._execution = "auto"
 
@@ -55,8 +52,12 @@ class StackedCohort(Cohort):
         return max(parameter.size(-1) for parameter in self.parameters())
 
     def largest_buffer(self, graph: Adjacency) -> int:
-        numbers = graph.num_nodes * self.widest * (1 if loops(self, graph) else self.members)
+        numbers = graph.num_nodes * self.widest * (1 if self.loops(graph) else self.members)
         return numbers * first_parameter(self).element_size()
+
+    def loops(self, graph: Adjacency) -> bool:
+        """Whether a pass on this graph goes member by member."""
+        return loops(self.execution, graph, self.widest, len(first_parameter(self)))
 
     @property
     def noiseless(self) -> bool:
@@ -77,7 +78,7 @@ class StackedCohort(Cohort):
     def forward(self, x: SparseFeatures | Tensor, graph: Adjacency, noise: Noise | None = None) -> Output:
         weight = first_parameter(self)
         self._check(x, graph, noise, weight)
-        if len(weight) > 1 and loops(self, graph):
+        if len(weight) > 1 and self.loops(graph):
             return looped(self, x, graph, noise)
         return self.network(x, graph, noise)
 

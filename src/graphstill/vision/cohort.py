@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from graphstill.errors import ConfigError, DataError
-from graphstill.nn.cohort import Cohort, check_state, first_parameter, snapshot
+from graphstill.nn.cohort import Cohort, Specification, check_state, first_parameter, snapshot
 from graphstill.nn.layers import Layers
 from graphstill.nn.output import Hidden, Output
 from graphstill.ops import Adjacency, Noise, SparseFeatures, blurs, gaussian_kernel
 from graphstill.vision.network import ConvNet, ImageMember, Traces
 
-if TYPE_CHECKING:
-    from graphstill.vision.model import ImageModel
-
 # Images that an evaluation pass takes at a time: its maps are thrown away after each such part.
 CHUNK = 256
+
+
+class ImageSpecification(Specification, Protocol):
+    """What an image cohort knows of the :class:`~graphstill.vision.model.ImageModel` that built it."""
+
+    @property
+    def smallest(self) -> int: ...
 
 
 class ImageCohort(Cohort):
@@ -39,10 +43,10 @@ class ImageCohort(Cohort):
 
     stacked: ClassVar[bool] = False
     graphless: ClassVar[bool] = True
-    spec: ImageModel
+    spec: ImageSpecification
 
     def __init__(
-        self, spec: ImageModel, inputs: int, outputs: int, seeds: Sequence[int], networks: Sequence[ConvNet]
+        self, spec: ImageSpecification, inputs: int, outputs: int, seeds: Sequence[int], networks: Sequence[ConvNet]
     ) -> None:
         super().__init__(spec, inputs, outputs, seeds)
         self.networks: Layers[ConvNet] = Layers(networks)
