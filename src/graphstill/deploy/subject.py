@@ -19,7 +19,7 @@ from graphstill.deploy.plan import Plan
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, ExportError
 from graphstill.nn import Cohort, ForeignCohort, StackedCohort
-from graphstill.nn.calling import Convention, calling_convention
+from graphstill.nn.foreign.calling import Convention, calling_convention
 from graphstill.nn.inputs import as_dense, as_edge_index
 from graphstill.ops import Adjacency, SparseFeatures
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from graphstill.nn.calling import seeded
 from graphstill.nn.model import Model
+from graphstill.nn.seeded import seeded
 from graphstill.vision.cohort import ImageCohort
 from graphstill.vision.network import ConvNet
 

@@ -1,0 +1,380 @@
+"""A module that keeps something of a graph: on another graph it computes what a module computes that never saw one."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.testing import assert_close
+from torch_geometric.nn import APPNP, GCN2Conv, GCNConv, SAGEConv, SGConv, SSGConv, SuperGATConv
+from torch_geometric.utils import degree
+
+from graphstill.errors import ConfigError
+from graphstill.nn import ForeignCohort, foreign, wrap
+from graphstill.ops import Adjacency, Noise
+
+FEATURES, CLASSES = 5, 3
+GLOBAL: dict[str, Tensor] = {}
+
+
+def graph_of(nodes: int, seed: int) -> tuple[Tensor, Adjacency]:
+    g = torch.Generator().manual_seed(seed)
+    edges = torch.randint(nodes, (2, 4 * nodes), generator=g)
+    return torch.randn(nodes, FEATURES, generator=g), Adjacency.from_edge_index(edges, nodes)
+
+
+class Layer(nn.Module):
+    """Mean over sources, with an inverse degree that subclasses keep in their own way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(FEATURES, CLASSES)
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        raise AssertionError
+
+    def compute(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return degree(edge_index[1], len(x)).clamp(min=1).reciprocal()[:, None]
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        sums = torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])
+        return self.linear(sums * self.inverse(x, edge_index))
+
+
+class InAttribute(Layer):
+    kept: Tensor | None = None
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = self.compute(x, edge_index)
+        return self.kept
+
+
+class BehindAFlag(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.built = False
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if not self.built:
+            self.kept, self.built = self.compute(x, edge_index), True
+        return self.kept
+
+
+class InADictionary(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, list[Tensor]] = {"all": []}
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if not self.kept["all"]:
+            self.kept["all"].append(self.compute(x, edge_index))
+        return self.kept["all"][0]
+
+
+class InABuffer(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kept", None)
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if self.kept is None:
+            self.kept = self.compute(x, edge_index)
+        return self.kept
+
+
+class Box:
+    value: Tensor | None = None
+
+
+class InAnObject(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = Box()
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if self.box.value is None:
+            self.box.value = self.compute(x, edge_index)
+        return self.box.value
+
+
+class InTheClass(Layer):
+    kept: Tensor | None = None
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if type(self).kept is None:
+            type(self).kept = self.compute(x, edge_index)
+        kept = type(self).kept
+        assert kept is not None
+        return kept
+
+
+class InAGlobal(Layer):
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if "kept" not in GLOBAL:
+            GLOBAL["kept"] = self.compute(x, edge_index)
+        return GLOBAL["kept"]
+
+
+class ByNumberOfNodes(Layer):
+    """Keyed by what two graphs can share."""
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019
+    def by_size(self, nodes: int) -> Tensor:
+        return self.compute(*self.now)
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        self.now = (x, edge_index)
+        return self.by_size(len(x))
+
+
+class TwoLayers(nn.Module):
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.second(self.first(x, edge_index).relu(), edge_index)
+
+
+class Deep(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = GCN2Conv(FEATURES, 0.1, cached=True), nn.Linear(FEATURES, CLASSES)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.out(self.conv(x, x, edge_index))
+
+
+class Propagated(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out, self.propagate = nn.Linear(FEATURES, CLASSES), APPNP(3, 0.1, cached=True)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.propagate(self.out(x), edge_index)
+
+
+KEEPERS: dict[str, Callable[[], nn.Module]] = {
+    "GCNConv": lambda: TwoLayers(GCNConv(FEATURES, 4, cached=True), GCNConv(4, CLASSES, cached=True)),
+    "SGConv": lambda: SGConv(FEATURES, CLASSES, K=2, cached=True),
+    "SSGConv": lambda: SSGConv(FEATURES, CLASSES, alpha=0.1, K=2, cached=True),
+    "GCN2Conv": Deep,
+    "APPNP": Propagated,
+    "attribute": InAttribute,
+    "flag": BehindAFlag,
+    "dictionary": InADictionary,
+    "buffer": InABuffer,
+    "object": InAnObject,
+    "class": InTheClass,
+    "global": InAGlobal,
+    "lru_cache": ByNumberOfNodes,
+}
+every = pytest.mark.parametrize("name", KEEPERS)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    GLOBAL.clear()
+    InTheClass.kept = None
+
+
+def plain_outputs(cohort: ForeignCohort, x: Tensor, graph: Adjacency) -> Tensor:
+    """Of modules made anew, with the same weights."""
+    GLOBAL.clear()
+    InTheClass.kept = None
+    modules = []
+    for network in cohort.networks:
+        fresh = KEEPERS[network.tag]()
+        fresh.load_state_dict({k: v for k, v in network.state_dict().items() if k != "kept"})
+        modules.append(fresh.eval())
+    with torch.no_grad():
+        return torch.stack([module(x.clone(), graph.edge_index()) for module in modules])
+
+
+def made(name: str, members: int = 2) -> ForeignCohort:
+    def factory() -> nn.Module:
+        module = KEEPERS[name]()
+        module.tag = name
+        return module
+
+    cohort = foreign(factory).build(FEATURES, CLASSES, list(range(members)))
+    assert isinstance(cohort, ForeignCohort)
+    return cohort
+
+
+@every
+@pytest.mark.parametrize("sizes", [(12, 9), (9, 12), (12, 12)])
+def test_another_graph_is_seen_as_by_a_new_module(name: str, sizes: tuple[int, int]) -> None:
+    cohort = made(name)
+    for turn, (nodes, seed) in enumerate(((sizes[0], 1), (sizes[1], 2), (sizes[0], 1), (sizes[1], 3))):
+        x, graph = graph_of(nodes, seed)
+        cohort(x, graph, Noise(cohort.seeds)) if turn % 2 else None
+        out = cohort(x, graph).logits
+        again = cohort(x, graph).logits
+        assert torch.equal(out, again)
+        assert_close(out, plain_outputs(cohort, x, graph))
+    member, (x, graph) = cohort.member(1), graph_of(7, 5)
+    with torch.no_grad():
+        assert_close(member(x, graph.edge_index()), plain_outputs(cohort, x, graph)[1])
+        assert_close(cohort.select([1])(x, graph).logits[0], plain_outputs(cohort, x, graph)[1])
+
+
+@every
+def test_a_trained_module_that_has_run_elsewhere_is_as_good_as_new(name: str) -> None:
+    (x, graph), (other_x, other) = graph_of(12, 1), graph_of(12, 2)
+    module = KEEPERS[name]()
+    module.tag = name
+    module(other_x, other.edge_index())
+    before = {k: v for k, v in vars(module).items() if not k.startswith("_")}
+    cohort = wrap(module, FEATURES, CLASSES)
+    assert_close(cohort(x, graph).logits, plain_outputs(cohort, x, graph))
+    assert before == {k: v for k, v in vars(module).items() if not k.startswith("_")}, "the user's module is as it was"
+
+
+def test_a_copy_of_a_cohort_runs_on_its_own() -> None:
+    cohort, (x, graph) = made("attribute"), graph_of(9, 1)
+    expected = cohort(x, graph).logits
+    other = copy.deepcopy(cohort)
+    assert torch.equal(other(x, graph).logits, expected)
+    assert_close(other(*graph_of(12, 2)).logits, plain_outputs(other, *graph_of(12, 2)))
+    assert torch.equal(cohort(x, graph).logits, expected)
+
+
+def test_caches_work_while_the_graph_stays() -> None:
+    cohort = made("GCNConv", 1)
+    x, graph = graph_of(9, 1)
+    cohort(x, graph)
+    kept = cohort.networks[0].first._cached_edge_index
+    cohort(x, graph, Noise(cohort.seeds))
+    assert kept is not None and cohort.networks[0].first._cached_edge_index is kept
+
+
+def test_no_buffer_appears_in_the_weights() -> None:
+    cohort = made("buffer", 1)
+    names = set(cohort.state_dict())
+    cohort(*graph_of(9, 1))
+    assert set(cohort.state_dict()) == names
+
+
+class Counts(nn.Module):
+    """What it learns outside of parameters and buffers is lost when its weights are saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.passes = nn.Linear(FEATURES, CLASSES), 0
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        self.passes += 1
+        return self.linear(x) * (1 + self.passes)
+
+
+def test_what_cannot_be_forgotten_is_refused_by_name() -> None:
+    cohort = foreign(Counts).build(FEATURES, CLASSES, [0])
+    cohort(*graph_of(9, 1))
+    with pytest.raises(ConfigError, match=r"Counts keeps .* from one pass to the next.*register what is"):
+        cohort(*graph_of(9, 2))
+
+
+class Honest(nn.Module):
+    """Batch statistics, a constant, a counter that matters to nothing, noise in evaluation: no reason to refuse it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = SAGEConv(FEATURES, 4), nn.BatchNorm1d(4)
+        self.out, self.scale, self.passes = nn.Linear(4, CLASSES), torch.tensor(2.0), 0
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        self.passes += 1
+        h = self.norm(self.conv(x, edge_index)).relu() * self.scale
+        return self.out(F.dropout(h, 0.5, training=True))
+
+
+def test_no_false_alarm() -> None:
+    cohort = foreign(Honest).build(FEATURES, CLASSES, [0, 1])
+    for seed in range(4):
+        x, graph = graph_of(9 + seed, seed)
+        cohort(x, graph, Noise(cohort.seeds))
+        cohort(x, graph)
+    networks = list(cohort.networks)
+    assert all(n.passes > 4 and float(n.scale) == 2.0 and float(n.norm.running_var.mean()) != 1.0 for n in networks)
+
+
+class KeepsItsActivation(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = SAGEConv(FEATURES, 4), SAGEConv(4, CLASSES)
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        self.h = self.conv(x, edge_index).relu()
+        self.seen.append(self.h)
+        return self.out(self.h, edge_index)
+
+
+@pytest.mark.parametrize("make", [KeepsItsActivation, lambda: SuperGATConv(FEATURES, CLASSES)])
+def test_modules_that_hold_an_activation_are_copied(make: Callable[[], nn.Module]) -> None:
+    (x, graph), module = graph_of(9, 1), make()
+    module(x, graph.edge_index())
+    cohort = wrap(module, FEATURES, CLASSES)
+    with torch.no_grad():
+        assert_close(cohort(x, graph).logits[0], module.eval()(x, graph.edge_index()))
+    trained = foreign(module).build(FEATURES, CLASSES, [0, 1])
+    assert trained(x, graph).logits.shape == (2, 9, CLASSES)
+
+
+def test_what_cannot_be_copied_is_told() -> None:
+    module = nn.Linear(FEATURES, CLASSES)
+    module.lock = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(ConfigError, match=r"Linear cannot be copied \(TypeError: .*give a function that makes a new"):
+        wrap(module, FEATURES, CLASSES)
+
+
+def in_place(how: str) -> Callable[[Tensor, Tensor, bool], Any]:
+    def change(x: Tensor, edge_index: Tensor, training: bool) -> None:
+        if how == "relu":
+            F.relu(x, inplace=True)
+        elif how == "dropout":
+            F.dropout(x, 0.5, training, inplace=True)
+        elif how == "data":
+            x.data.mul_(2)
+        elif how == "numpy":
+            x.numpy()[:] += 1
+        elif how == "edges":
+            edge_index[0].fill_(0)
+
+    return change
+
+
+class Writes(nn.Module):
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.linear, self.change = nn.Linear(FEATURES, CLASSES), in_place(how)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        self.change(x, edge_index, self.training)
+        return self.linear(x + torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]]))
+
+
+@pytest.mark.parametrize("how", ["relu", "dropout", "data", "numpy", "edges"])
+def test_what_a_module_does_to_its_input_stays_with_it(how: str) -> None:
+    x, graph = graph_of(9, 1)
+    as_given, edges = x.clone(), graph.edge_index()
+    cohort = foreign(lambda: Writes(how)).build(FEATURES, CLASSES, [0, 1])
+    assert isinstance(cohort, ForeignCohort)
+    noise = Noise(cohort.seeds)
+    first = cohort(x, graph).logits
+    for _ in range(3):
+        cohort(x, graph, noise)
+        assert torch.equal(cohort(x, graph).logits, first)
+    assert torch.equal(x, as_given) and torch.equal(graph.edge_index(), edges)
+    from graphstill.nn.inputs import as_edge_index
+
+    assert torch.equal(as_edge_index(graph), edges)
