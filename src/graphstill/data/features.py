@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 import torch
@@ -17,7 +18,7 @@ SPARSE_BELOW = 0.3  # share of non-zeros; a step is faster sparse on a CPU up to
 def as_features(
     x: Any, *, sparse: bool | None = None, normalize: Literal["row"] | None = None
 ) -> SparseFeatures | Tensor:
-    """float32 features [nodes, features], checked.
+    """float32 features [nodes, features], checked; they share no memory with what was given.
 
     Args:
         x: dense or sparse tensor, NumPy array, SciPy sparse matrix, or SparseFeatures.
@@ -60,7 +61,7 @@ def binarized(x: Any) -> Any:
 def _stored(x: Any) -> SparseFeatures | Tensor:
     if isinstance(x, SparseFeatures):
         _check(x.shape, x.values)
-        return x.to("cpu").to(torch.float32)
+        return copy.deepcopy(x.to("cpu").to(torch.float32))
     if hasattr(x, "tocsr") or (isinstance(x, Tensor) and x.layout != torch.strided):
         matrix = _scipy(x)
         _check(matrix.shape, torch.as_tensor(matrix.data))
@@ -70,7 +71,7 @@ def _stored(x: Any) -> SparseFeatures | Tensor:
         return SparseFeatures.from_scipy(matrix)
     dense = as_tensor(x, "x")
     _check(dense.shape, dense)
-    return dense.to(torch.float32)
+    return dense.to(torch.float32, copy=True)
 
 
 def _scipy(x: Any) -> Any:

@@ -114,7 +114,7 @@ def announce_absent(train: Tensor, count: int, split: str, stacklevel: int = 3) 
 
 def check_graphs(graph_ptr: Any, edges: Tensor, split: Split, num_nodes: int) -> Tensor:
     """Bounds of several graphs, int64 [graphs + 1]: no edge crosses them, and no graph holds nodes of two parts."""
-    ptr = as_tensor(graph_ptr, "graph_ptr").long()
+    ptr = as_tensor(graph_ptr, "graph_ptr").to(torch.int64, copy=True)
     if ptr.ndim != 1 or len(ptr) < 2 or int(ptr[0]) != 0 or int(ptr[-1]) != num_nodes or bool((ptr.diff() < 1).any()):
         raise DataError(
             f"graph_ptr {ptr.tolist()[:5]}... of shape {list(ptr.shape)} does not cut {num_nodes} nodes: "

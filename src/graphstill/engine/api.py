@@ -83,10 +83,10 @@ def distill(
         task: the data, nodes or images. Its test labels are opened once, after every member's epoch is chosen by
             validation.
         method: a method or a sum of methods, e.g. ``KD(temperature=4) + 0.1 * LSP()``.
-        teacher: for methods that need one: a `Run` (member i teaches seed i where their numbers agree, else the member
-            that validation picks teaches all), an `Ensemble` of a run's members, a trained module, or logits [nodes,
-            outputs]. A run must be of this very task, or of `task.origin`, the whole one that it was made from: a
-            privileged teacher. Of images it must be a run or its ensemble.
+        teacher: for methods that need one: a `Run` or its directory (member i teaches seed i where their numbers agree,
+            else the member that validation picks teaches all), an `Ensemble` of a run's members, a trained module, or
+            logits [nodes, outputs]. A run must be of this very task, or of `task.origin`, the whole one that it was
+            made from: a privileged teacher. Of images it must be a run or its ensemble.
         teacher_graph: where the task has an origin, the graph that a run's or a module's outputs are computed on: the
             origin's ("full"), or the task's ("own"), which shows what a frozen teacher is worth when the graph has
             changed. None is the one that a run was trained on, and the task's for a module.
@@ -128,8 +128,10 @@ def distill(
     if source is not None:
         recipe["start"] = plain(start_identity(source))
     folder = None if directory is None else Path(directory)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ConfigError(f"directory={str(directory)!r} is a file: give a folder, or a path where none is yet")
     if folder is not None and resume and (folder / "result.json").is_file():
-        finished = Run.load(folder, task.y.device)
+        finished = Run.load(folder, task.y.device, model=models)
         checkpoint.check_same(
             folder / "result.json",
             recipe | {"data_hash": task.hash},

@@ -231,6 +231,7 @@ class Loop:
             block.changed()
         self.epoch, self.seconds = meta["epoch"], meta["seconds"]
         self.history = list(saved["history"].cpu().unbind(0)) if "history" in saved else []
-        lines = (directory / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
+        metrics = directory / "metrics.jsonl"
+        lines = metrics.read_text("utf-8").splitlines(keepends=True) if metrics.is_file() else []
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["epoch"] <= self.epoch]
-        atomic_write_text(directory / "metrics.jsonl", "".join(kept))
+        atomic_write_text(metrics, "".join(kept))

@@ -17,7 +17,7 @@ from graphstill.engine import checkpoint
 from graphstill.errors import CheckpointError, SealError
 from graphstill.files import atomic_write_json
 from graphstill.models import MODELS
-from graphstill.nn import Cohort, KnownLabels
+from graphstill.nn import Cohort, ForeignModel, KnownLabels, Model, foreign
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,23 @@ class Run:
         return folder
 
     @classmethod
-    def load(cls, directory: str | Path, device: torch.device | str = "cpu") -> Run:
-        """A saved run of zoo networks.
+    def load(
+        cls,
+        directory: str | Path,
+        device: torch.device | str = "cpu",
+        *,
+        model: Model | torch.nn.Module | Sequence[Model] | None = None,
+    ) -> Run:
+        """A saved run.
+
+        Args:
+            directory: of `train`, or the folder of a part of `distill`.
+            model: what a network that is not of the zoo was made by, as it was given to `train`: a module, or
+                `models.foreign(factory)`; of peers that differ, one each. A network of the zoo needs none.
 
         Raises:
-            CheckpointError: a file is missing or broken, or the network was not one of the zoo.
+            CheckpointError: a file is missing or broken, a network was not one of the zoo and no model is given, or
+                the model is another one.
         """
         directory = Path(directory)
         path = directory / "result.json"
@@ -166,16 +178,9 @@ class Run:
         except json.JSONDecodeError as error:
             raise CheckpointError(f"{path} is broken ({error}): restore it from a copy or run again") from error
         tensors, meta = checkpoint.read(directory / "weights.safetensors", device)
-        specs = []
-        for model in meta["models"]:
-            options = dict(model)
-            name = options.pop("name")
-            if name not in MODELS:
-                raise CheckpointError(
-                    f"{directory} holds a network {name!r} that is not of the zoo: build it yourself and load "
-                    f"weights.safetensors, or give the module itself as the teacher"
-                )
-            specs.append(MODELS[name](**options))
+        specs = [
+            _model(saved, given, directory) for saved, given in zip(meta["models"], _each(model, meta), strict=True)
+        ]
         members = len(result["seeds"]) * result["peers"]
         known = KnownLabels.none(meta.get("num_nodes", 0))  # what was known is loaded with the weights
         cohorts: list[Cohort] = []
@@ -191,3 +196,34 @@ class Run:
                 raise CheckpointError(f"the weights in {directory} do not fit its recipe ({error})") from error
             cohorts.append(cohort)
         return cls(result, cohorts)
+
+
+def _each(model: Model | torch.nn.Module | Sequence[Model] | None, meta: dict[str, Any]) -> list[Model | None]:
+    """The model given for each peer; None where none is."""
+    if isinstance(model, torch.nn.Module):
+        model = foreign(model)
+    peers = len(meta["models"])
+    given: list[Model | None] = [model] * peers if model is None or isinstance(model, Model) else [*model]
+    if len(given) != peers:
+        raise CheckpointError(f"{len(given)} models are given for a run of {peers} peers: give one, or one a peer")
+    return given
+
+
+def _model(saved: dict[str, Any], given: Model | None, directory: Path) -> Model:
+    """The model of a saved network: made by its name, or the one that is given for a network that has none."""
+    options = dict(saved)
+    name = options.pop("name")
+    if name in MODELS:
+        made: Model = MODELS[name](**options)
+        return made
+    if given is None:
+        raise CheckpointError(
+            f"{directory} holds a network {saved.get('class', name)!r} that is not of the zoo: give what it was made "
+            f"by, gs.Run.load({str(directory)!r}, model=gs.models.foreign(...)), and use the run that this returns"
+        )
+    if not isinstance(given, ForeignModel) or list(given.taps) != saved.get("taps", []):
+        raise CheckpointError(
+            f"{directory} holds a network {saved.get('class', name)!r} with taps {saved.get('taps', [])}, but model is "
+            f"{given}: give the model that it was trained with"
+        )
+    return given

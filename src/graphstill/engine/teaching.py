@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -25,7 +26,7 @@ class Ensemble:
     run: Run
 
 
-AnyTeacher = Run | Ensemble | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
+AnyTeacher = Run | str | Path | Ensemble | Knowledge | Teacher | torch.nn.Module | Tensor | NDArray[Any] | None
 #: The graph that a teacher's outputs are computed on, where the task has an `origin`: that one's, or the task's own.
 TeacherGraph = Literal["full", "own"]
 
@@ -37,6 +38,8 @@ def knowledge_of(
 
     On a graph it is a table, computed once; on images, which are drawn anew each time, the network itself.
     """
+    if isinstance(teacher, str | Path):
+        teacher = Run.load(teacher, task.y.device)
     tabular = not isinstance(teacher, Run | Ensemble | Teacher | torch.nn.Module)
     if not isinstance(task, NodeTask):
         if graph is not None:
