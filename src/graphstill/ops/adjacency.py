@@ -12,7 +12,7 @@ from torch import Tensor
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import _csr
 from graphstill.ops._pattern import Pattern
-from graphstill.ops.weights import EdgeWeights, Kind, from_degrees, tensor_of
+from graphstill.ops.weights import EdgeWeights, Kind, Owner, from_degrees, tensor_of
 
 
 class Adjacency:
@@ -34,7 +34,7 @@ class Adjacency:
         self.ptr, self.source, self.target, self.order = ptr, source, target, order
         self.num_nodes = ptr.numel() - 1
         self.num_edges = source.numel()
-        self._own = object()  # not the adjacency, which must be freed as soon as nobody asks for it
+        self._own = Owner()
         self._weights: dict[tuple[Kind, torch.dtype], EdgeWeights] = {}
         self._by_source: dict[tuple[Kind, torch.dtype], Tensor] = {}
         self._parts: tuple[Adjacency, ...] = ()

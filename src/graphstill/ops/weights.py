@@ -11,6 +11,13 @@ from torch import Tensor
 Kind = Literal["ones", "gcn", "mean"]
 
 
+class Owner:
+    """What an adjacency knows its own weights by: not itself, which must be freed as soon as nobody asks for it."""
+
+    def __repr__(self) -> str:
+        return "Owner()"
+
+
 @dataclass(frozen=True, eq=False)
 class EdgeWeights:
     """One weight an edge, made by an adjacency of its own degrees: it never changes, and no gradient flows into it.
@@ -26,7 +33,7 @@ class EdgeWeights:
 
     kind: Kind
     values: Tensor
-    owner: object
+    owner: Owner
 
     @property
     def dtype(self) -> torch.dtype:
