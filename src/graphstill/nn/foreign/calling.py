@@ -63,7 +63,7 @@ def arguments_of(module: nn.Module) -> Arguments:
     forward = module.forward
     if isinstance(module, torch.jit.ScriptModule):
         schema = getattr(forward, "schema")  # noqa: B009 - torch does not declare it
-        given = [argument for argument in schema.arguments if argument.name != "self"]
+        given = schema.arguments[1:]  # without the module itself
         place = [argument for argument in given if not argument.kwarg_only]
         return Arguments(
             [argument.name for argument in place],
