@@ -33,7 +33,16 @@ def tiny_task(order: np.ndarray | None = None, multi_label: bool = False, induct
         train, val, test = place[train], place[val], place[test]
     labels = np.eye(3, dtype=np.float32)[y] if multi_label else y
     return NodeTask.from_arrays(
-        x, edges, labels, train=train, val=val, test=test, name="tiny", inductive=inductive, sparse=False
+        x,
+        edges,
+        labels,
+        train=train,
+        val=val,
+        test=test,
+        name="tiny",
+        inductive=inductive,
+        sparse=False,
+        metric="micro_f1" if multi_label else None,
     )
 
 

@@ -10,6 +10,10 @@ class GraphstillError(Exception):
     """Base of every error that graphstill raises on purpose."""
 
 
+class GraphstillWarning(UserWarning):
+    """Something about data, a teacher or a result is odd; it stands in the result too."""
+
+
 class DataError(GraphstillError, ValueError):
     """The data cannot be learnt from as given."""
 

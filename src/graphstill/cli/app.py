@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from graphstill.cli import bench, demo, distill, doctor, export, listing, report, serve, show, study, train, verify
-from graphstill.cli.output import EXIT, Interrupted, fail
+from graphstill.cli.output import EXIT, Interrupted, fail, prepare_streams
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
 
 HELP = """Knowledge distillation of graph neural networks.
@@ -44,6 +44,7 @@ def version(show_version: bool = typer.Option(False, "--version", help="Print th
 def run(arguments: list[str]) -> int:
     """Runs one command line and returns its exit code."""
     json, debug = "--json" in arguments, "--debug" in arguments
+    prepare_streams()
     try:
         code = app(arguments, standalone_mode=False)
     except (Interrupted, typer.Abort) as error:

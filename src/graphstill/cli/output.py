@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json as json_
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+
+from graphstill.errors import GraphstillWarning
 
 EXIT = {"ok": 0, "failed": 1, "usage": 2, "data": 3, "interrupted": 130}
 
@@ -18,6 +22,22 @@ Debug = Annotated[bool, typer.Option("--debug", help="Print a traceback with an 
 
 class Interrupted(Exception):
     """Ctrl-C during a run that can be resumed; the message says how. No KeyboardInterrupt: typer would swallow it."""
+
+
+def prepare_streams() -> None:
+    """What a terminal's encoding lacks is shown as "?", and warnings of ours are lines like any other."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, GraphstillWarning):
+            log(f"warning: {message}")
+        else:
+            shown(message, category, *place, **more)
+
+    warnings.showwarning = show
 
 
 def emit(result: dict[str, Any], json: bool, text: Callable[[], Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,10 @@ from torch import Tensor
 from graphstill.data.choose import PublicSplits
 from graphstill.data.splits import PARTS, labelled
 from graphstill.data.validation import check_edges
-from graphstill.errors import DataError
+from graphstill.errors import DataError, GraphstillWarning
+
+#: Names under which PyG, networkx and others keep something for each edge.
+EDGE_ARRAYS = ("edge_weight", "edge_weights", "edge_attr", "edge_attrs", "edge_features", "weight", "edge_type")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Arrays:
             excluding graph_ptr[g + 1].
         num_classes: of single-label data; the largest label + 1 by default.
         binarized: whether x was made 0 and 1 from what is stored.
+        unused: what is given for each edge beside its ends, such as "edge_weight".
     """
 
     x: Any
@@ -38,6 +42,7 @@ class Arrays:
     graph_ptr: Any = None
     num_classes: int | None = None
     binarized: bool = False
+    unused: tuple[str, ...] = ()
 
 
 def from_pyg(data: Any) -> Arrays:
@@ -60,14 +65,21 @@ def from_pyg(data: Any) -> Arrays:
             raise DataError(
                 f"{type(data).__name__} has no {key}: NodeTask needs a torch_geometric.data.Data with {key}: {hint}"
             )
-    ignored = [key for key in ("edge_weight", "edge_attr") if getattr(data, key, None) is not None]
-    if ignored:
-        warnings.warn(
-            f"{' and '.join(ignored)} of the data are not used: models here see edges as present or absent",
-            stacklevel=3,
-        )
+    unused = say_unused({key: data[key] for key in data.keys()})  # noqa: SIM118 - iterating a Data gives pairs
     public = PublicSplits(*(getattr(data, f"{part}_mask", None) for part in PARTS))
-    return Arrays(data.x, data.edge_index, data.y, public)
+    return Arrays(data.x, data.edge_index, data.y, public, unused=unused)
+
+
+def say_unused(found: Mapping[str, Any], stacklevel: int = 4) -> tuple[str, ...]:
+    """The names of arrays that hold something for each edge beside its ends; warns of them."""
+    names = tuple(key for key, value in found.items() if key in EDGE_ARRAYS and value is not None)
+    if names:
+        warnings.warn(
+            f"{' and '.join(names)} of the data are not used: models here see edges as present or absent",
+            GraphstillWarning,
+            stacklevel=stacklevel,
+        )
+    return names
 
 
 def from_graphs(train: Sequence[Any], val: Sequence[Any], test: Sequence[Any]) -> Arrays:

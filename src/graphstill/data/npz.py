@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphstill.data.arrays import Arrays, graph_split
+from graphstill.data.arrays import Arrays, graph_split, say_unused
 from graphstill.data.choose import PublicSplits
 from graphstill.data.splits import PARTS
 from graphstill.errors import DataError
@@ -78,7 +78,7 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
         public = PublicSplits(*(found[f"{part}_masks"].T for part in PARTS))
     elif ptr is not None and kinds is not None and kinds.shape == (len(ptr) - 1,) and y.shape[:1] == (ptr[-1],):
         public = graph_split(*(torch.from_numpy(array) for array in (kinds, ptr, y)))
-    return Arrays(x, found["edge_index"], y, public, ptr, _classes(path, found))
+    return Arrays(x, found["edge_index"], y, public, ptr, _classes(path, found), unused=say_unused(found))
 
 
 def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:

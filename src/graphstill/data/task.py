@@ -16,6 +16,7 @@ from graphstill.data.arrays import Arrays, from_graphs, from_pyg
 from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
 from graphstill.data.features import as_features
+from graphstill.data.homophily import homophily
 from graphstill.data.npz import read_npz
 from graphstill.data.options import Metric, SplitOptions, TaskOptions, chosen_metric
 from graphstill.data.sealed import SealedTest, hidden_like
@@ -48,7 +49,8 @@ class NodeTask:
         sparse: whether features are kept sparse; None decides by storage and density.
         batch_graphs: training graphs a batch where there are several; None means all at once.
         metric: what selects and what is tested: "accuracy", "micro_f1" (several labels a node), or "roc_auc" (two
-            classes, whose shares may differ between training and test); None is the first that fits.
+            classes, whose shares may differ between training and test); None is the first that fits. Labels of which
+            each node has exactly one need the word "micro_f1": they look like a class in one-hot form.
 
     Attributes:
         x: SparseFeatures or Tensor, float32 [nodes, in_features].
@@ -59,6 +61,7 @@ class NodeTask:
         inductive: whether test nodes are absent from training; graph_ptr: int64 [graphs + 1] or None.
         split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
         walks: how batches are drawn, see `with_walks`, or None.
+        unused: what the data say of edges that models here do not see, such as "edge_weight".
         test: the SealedTest.
         origin: where edges or training nodes were removed, the whole task: same features, validation and test nodes.
 
@@ -142,7 +145,7 @@ class NodeTask:
         x = as_features(arrays.x, sparse=sparse, normalize=normalize)
         self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
         edges = check_edges(arrays.edge_index, self.num_nodes)
-        labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes)
+        labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes, metric == "micro_f1")
         chosen = make_split(split, labels, arrays.public, seed=seed, train=train, val=val)
         check_split(chosen, labels)
         ptr = arrays.graph_ptr
@@ -153,7 +156,7 @@ class NodeTask:
                 "leave it out otherwise"
             )
         self.name, self.split, self._normalize = name, chosen.name, normalize
-        self._binarized = arrays.binarized
+        self._binarized, self.unused = arrays.binarized, arrays.unused
         self.multi_label = labels.ndim == 2
         self.metric = chosen_metric(metric, name, self.multi_label, self.num_outputs)
         self.inductive = inductive or ptr is not None
@@ -163,8 +166,7 @@ class NodeTask:
         visible = hidden_like(labels, torch.cat([chosen.train, chosen.val]))
         graph = Adjacency.from_edge_index(edges, self.num_nodes)
         self.origin: NodeTask | None = None
-        self._edges_removed: list[dict[str, float]] = []
-        self._train_removed: list[dict[str, float]] = []
+        self._edges_removed, self._train_removed = list[dict[str, float]](), list[dict[str, float]]()
         self._labels_shuffled: int | None = None
         self._positions: dict[str, int] | None = None
         self.walks: walks.Walks | None = None
@@ -220,7 +222,7 @@ class NodeTask:
         )
 
     def protocol(self) -> dict[str, Any]:
-        """What is printed with every result, as plain values: data, split, setting, what selects, sizes, hash."""
+        """What is printed with every result, as plain values; homophily is that of labels that may be seen."""
         return {
             "dataset": self.name,
             "hash": self.hash,
@@ -236,6 +238,8 @@ class NodeTask:
             "positions": self._positions,
             "walks": None if self.walks is None else asdict(self.walks),
             "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
+            "homophily": homophily(self._views.graph, self.y),
+            "edges_unused": list(self.unused),
             "features": self.in_features,
             "feature_normalization": self._normalize,
             "features_binarized": self._binarized,
@@ -291,8 +295,8 @@ class NodeTask:
         return changed
 
     def __repr__(self) -> str:
-        setting = "inductive" if self.inductive else "transductive"
-        return (
-            f"NodeTask({self.name!r}, nodes={self.num_nodes}, edges={self.num_edges}, features={self.in_features}, "
-            f"outputs={self.num_outputs}, split={self.split!r}, {setting}, hash={self.hash[:12]})"
+        sizes = (
+            f"nodes={self.num_nodes}, edges={self.num_edges}, features={self.in_features}, outputs={self.num_outputs}"
         )
+        setting = "inductive" if self.inductive else "transductive"
+        return f"NodeTask({self.name!r}, {sizes}, split={self.split!r}, {setting}, hash={self.hash[:12]})"

@@ -35,8 +35,11 @@ def check_edges(edge_index: Any, num_nodes: int, where: str = "edge_index") -> T
     return edges
 
 
-def check_labels(y: Any, num_nodes: int, num_classes: int | None) -> tuple[Tensor, int]:
-    """Labels as int64 [nodes] (single) or float32 [nodes, labels] (multi), and how many outputs they need."""
+def check_labels(y: Any, num_nodes: int, num_classes: int | None, several: bool = False) -> tuple[Tensor, int]:
+    """Labels as int64 [nodes] (single) or float32 [nodes, labels] (multi), and how many outputs they need.
+
+    `several`: that nodes have several labels was said, so that exactly one in each row is no class in one-hot form.
+    """
     labels = as_tensor(y, "y")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.view(-1)
@@ -58,6 +61,14 @@ def check_labels(y: Any, num_nodes: int, num_classes: int | None) -> tuple[Tenso
             raise DataError(
                 f"y holds {float(wrong[0]):g} in {labels.shape[1]} columns: "
                 "multi-label data is 0 or 1 in each column (one-hot classes: give y.argmax(1))"
+            )
+        known = labels[~missing.any(dim=1)]
+        if not several and len(known) and bool((known.sum(dim=1) == 1).all()):
+            raise DataError(
+                f"y has {labels.shape[1]} columns, of which each labelled node has exactly one: classes in one-hot "
+                "form are given as y.argmax(1) (-1 where there is no label); where nodes may have several labels, say "
+                "so "
+                "with metric='micro_f1'"
             )
         return labels, labels.shape[1]
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:

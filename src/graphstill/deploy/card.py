@@ -106,9 +106,14 @@ def figures(m: Mapping[str, Any]) -> str:
         lines.append(f"| test, {name} ({seeds}) | {100 * spread['mean']:.2f}{std} |")
     for figure, text in (r["gain"] or {}).items():
         lines.append(f"| gain over the plain student, {figure}, paired by seed | {text} |")
+    if r["gain"] is None:
+        lines.append("| gain over the plain student | not known: no undistilled twin was trained beside it |")
     if r["all_seeds"] is None:
         lines.append("| test | the test set was left sealed |")
-    return "\n".join(lines)
+    for part, taught in (r.get("teacher") or {}).items():
+        values = taught[r["metric"]]
+        lines.append(f"| {part}, the teacher itself | {100 * sum(values) / len(values):.2f} |")
+    return "\n".join([*lines, *(line for text in r.get("warnings", ()) for line in ("", f"**Warning.** {text}."))])
 
 
 def _checks(m: Mapping[str, Any]) -> str:

@@ -54,6 +54,8 @@ def results(run: Run, subject: Subject, comparison: dict[str, Any] | None) -> di
         "test": None,
         "all_seeds": None,
         "gain": None,
+        "teacher": run.result.get("teacher"),
+        "warnings": [doubt["text"] for doubt in run.result.get("warnings", ())],
     }
     if test is not None:
         single = len(subject.members) == 1
@@ -61,6 +63,8 @@ def results(run: Run, subject: Subject, comparison: dict[str, Any] | None) -> di
         seed = subject.members[0] // run.peers
         found["test"] = test["members"][subject.members[0]] if single else test["ensemble"][seed] if of_group else None
         found["all_seeds"] = {name: _spread(summary) for name, summary in run.test.items()}
+    if comparison is not None:
+        found["warnings"] = [f"{d['part']}: {d['text']}" for d in comparison.get("warnings", ())] or found["warnings"]
     if comparison is not None and comparison.get("comparison"):
         found["gain"] = {figure: plain["summary"] for figure, plain in comparison["comparison"].items()}
     return found

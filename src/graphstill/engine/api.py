@@ -12,7 +12,7 @@ import torch
 
 from graphstill import allocator, threads
 from graphstill.data import Task
-from graphstill.engine import checkpoint, terms
+from graphstill.engine import checkpoint, doubts, terms
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
@@ -20,6 +20,7 @@ from graphstill.engine.outcome import plain, result_of
 from graphstill.engine.run import Run
 from graphstill.engine.start import identity as start_identity
 from graphstill.engine.start import read_start, warm_start
+from graphstill.engine.taught import judged
 from graphstill.engine.teaching import AnyTeacher, TeacherGraph, knowledge_of
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError
@@ -184,7 +185,16 @@ def _train(
         _open_folder(folder, loop, resume)
     before = dict(loop.seconds)
     loop.run()
-    result = result_of(name, task, group, loop, method, recipe, known, open_test) | {"start": started_from}
+    taught, odd = ({}, []) if known is None else judged(known, teacher, task)
+    odd += doubts.of_students(
+        task, loop.selection.metric.tolist(), loop.selection.epoch.tolist(), loop.epoch, group.peers
+    )
+    odd += [doubt for m in {id(m): m for m in models}.values() for doubt in _of_model(m, task)]
+    result = result_of(name, task, group, loop, method, recipe, known, open_test) | {
+        "start": started_from,
+        "teacher": taught or None,
+        "warnings": doubts.announce(odd),
+    }
     setup = time.perf_counter() - started - (loop.seconds["wall"] - before["wall"])
     result["cost"]["setup_and_test_seconds"] = round(setup, 4)
     run = Run(result, [b.cohort for b in group.blocks])
@@ -192,6 +202,11 @@ def _train(
         run.save(folder)
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return run
+
+
+def _of_model(model: Model, task: Task) -> list[doubts.Doubt]:
+    network = model.factory if isinstance(model, ForeignModel) else None
+    return doubts.of_module(network, "student", task.unused) if isinstance(network, torch.nn.Module) else []
 
 
 def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None) -> list[Model]:

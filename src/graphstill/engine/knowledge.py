@@ -26,7 +26,8 @@ class Knowledge:
     logits [T, N, C]; hidden layers [T, N, D]; rows that training may not see hold NaN, so that a misuse shows.
     `task_hash` names the data it was computed on (None: not known, an array of the user's).
     sensitivity [T, N], where it was asked for: by how much the entropy of the outputs at each node moves when standard
-    normal noise is added to all features.
+    normal noise is added to all features. `validation` [T, validation nodes, C]: logits there, where training does not
+    see these nodes.
     """
 
     logits: Tensor
@@ -34,6 +35,7 @@ class Knowledge:
     task_hash: str | None
     source: dict[str, Any]
     sensitivity: Tensor | None = None
+    validation: Tensor | None = None
 
     @property
     def teachers(self) -> int:
@@ -62,7 +64,8 @@ class Knowledge:
         index = torch.tensor(list(chosen), device=self.logits.device)
         hidden = [map_hidden(h, lambda x: x[index]) for h in self.hidden]
         sensitivity = None if self.sensitivity is None else self.sensitivity[index]
-        return Knowledge(self.logits[index], hidden, self.task_hash, self.source, sensitivity)
+        validation = None if self.validation is None else self.validation[index]
+        return Knowledge(self.logits[index], hidden, self.task_hash, self.source, sensitivity, validation)
 
 
 @torch.no_grad()
@@ -95,7 +98,12 @@ def of_cohort(
         )
         for i in range(len(outputs[0].hidden) if with_hidden else 0)
     ]
-    return Knowledge(table(lambda o: o.logits), hidden, task.hash, source, spread(moved) if moved else None)
+    validation = None
+    if task.graph_ptr is not None:
+        unseen = task.validation_batch()
+        validation = cohort(unseen.x, unseen.graph).logits.index_select(1, unseen.val_rows)
+    sensitivity = spread(moved) if moved else None
+    return Knowledge(table(lambda o: o.logits), hidden, task.hash, source, sensitivity, validation)
 
 
 def _entropy_moved(cohort: Cohort, task: NodeTask, batches: Sequence[Batch], clean: Sequence[Output]) -> list[Tensor]:

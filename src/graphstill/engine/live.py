@@ -47,7 +47,7 @@ class LiveTeacher:
     def view(self, batch: Batch, peers: int) -> View:
         """The teacher's view of a batch, its rows one for each member (or one for all); the newest is kept."""
         if self._last is None or self._last[0] is not batch:
-            self._last = (batch, self._outputs(batch, peers))
+            self._last = (batch, self.outputs(batch, peers))
         return self._last[1]
 
     def sensitivity_of_members(self, peers: int) -> None:
@@ -58,7 +58,8 @@ class LiveTeacher:
         return replace(self, cohort=self.cohort.select(chosen), _last=None)
 
     @torch.no_grad()
-    def _outputs(self, batch: Batch, peers: int) -> View:
+    def outputs(self, batch: Batch, peers: int) -> View:
+        """The view of a batch, computed anew."""
         assert isinstance(batch.x, Tensor)
         outputs = [self.cohort(x, no_edges(len(x), x.device)) for x in batch.x.split(CHUNK)]
         if self.ensemble:

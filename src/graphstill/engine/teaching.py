@@ -76,7 +76,10 @@ def _table(
         shown = trained if graph is None else given[graph]
         source = _source(run, together) | knowledge.privileged(task, trained, shown)
         known = knowledge.of_cohort(run.cohort, shown, hidden and not together, source, sensitivity and not together)
-        known = replace(known, logits=ensemble(known.logits, task.multi_label)) if together else known
+        if together:
+            seen, unseen = known.logits, known.validation
+            unseen = None if unseen is None else ensemble(unseen, task.multi_label)
+            known = replace(known, logits=ensemble(seen, task.multi_label), validation=unseen)
         best = run.best_member()
     elif isinstance(teacher, Teacher | torch.nn.Module):
         module, shown = teacher if isinstance(teacher, Teacher) else Teacher(teacher), given[graph or "own"]

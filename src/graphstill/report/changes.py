@@ -27,9 +27,29 @@ def start_text(result: Mapping[str, Any]) -> str:
     return f", started from {start['dataset']}" + ("" if start["labels_shuffled"] is None else " (labels shuffled)")
 
 
+def taught_text(result: Mapping[str, Any]) -> str:
+    """What the teacher reaches on the items that are learnt and that select; empty where none taught."""
+    taught, metric = result.get("taught") or {}, result["metric"]
+    figures = [f"{part} {100 * mean(taught[part][metric]):.2f}" for part in ("validation", "train") if part in taught]
+    return f"the teacher's own {metric}: {', '.join(figures)}" if figures else ""
+
+
+def doubts(result: Mapping[str, Any]) -> list[str]:
+    """What is odd about a result, in words."""
+    return [f"{doubt['part']}: {doubt['text']}" for doubt in result.get("warnings", ())]
+
+
 def notes(result: Mapping[str, Any]) -> list[str]:
-    """A line for each thing that a reader of the figures must know besides; empty for an ordinary result."""
-    lines, protocol = [], result["protocol"]
+    """A line for each thing that a reader of the figures must know besides."""
+    lines, protocol = [taught_text(result)] if taught_text(result) else [], result["protocol"]
+    homophily = protocol.get("homophily")
+    if homophily is not None:
+        lines.append(
+            f"homophily of the edges between known labels: {homophily['edge']:.2f}, adjusted "
+            f"{homophily['adjusted']:.2f}"
+        )
+    if protocol.get("edges_unused"):
+        lines.append(f"not used: {' and '.join(protocol['edges_unused'])} of the data")
     privileged = (protocol.get("teacher") or {}).get("privileged")
     if privileged is not None:
         lines.append(
@@ -56,4 +76,4 @@ def notes(result: Mapping[str, Any]) -> list[str]:
     for key, comparison in result.get("transfer", {}).items():
         unit = " in per cent" if key == "transfer_ratio" else ""
         lines.append(f"student - baseline on validation, {key.replace('_', ' ')}{unit}: {comparison['summary']}")
-    return lines
+    return lines + [f"warning: {text}" for text in doubts(result)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.files import atomic_write_text
-from graphstill.report.changes import data_text, start_text
+from graphstill.report.changes import data_text, doubts, start_text, taught_text
 from graphstill.study.statistics import holm
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -52,11 +52,11 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     for result, p in zip(results, corrected, strict=True):
         protocol, difference = result["protocol"], headline(result)
         cells = (
-            str(result["name"]),
+            str(result["name"]) + (" (!)" if doubts(result) else ""),
             data_text(protocol),
             student_text(result),
             _method(result["recipe"]["method"]) + start_text(result),
-            "–" if result["teacher"] is None else _teacher(result["teacher"]),
+            _teacher(result["teacher"], taught_text(result)),
             "–" if result["baseline"] is None else figure_text(result["baseline"]),
             figure_text(result["student"]),
             difference_text(difference) if difference else "–",
@@ -74,7 +74,7 @@ def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -
     """
     rows = results_rows(results)
     if only:
-        by_name = {row["recipe"]: row for row in rows}
+        by_name = {row["recipe"].removesuffix(" (!)"): row for row in rows}
         for name in only:
             if name not in by_name:
                 raise ConfigError(f"no result of a recipe {name!r} among {len(rows)}: {nearest(name, by_name)}")
@@ -89,7 +89,9 @@ def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -
         "represented by their mean member. Differences are "
         f"paired by seed; p is a two-sided paired t-test, Holm-corrected over {len(results)} rows."
     )
-    return "\n".join([*lines, "", note])
+    shown = [result for result in results if not only or result["name"] in only]
+    odd = [f"(!) {result['name']}: {text}" for result in shown for text in doubts(result)]
+    return "\n".join([*lines, "", note, *(line for text in odd for line in ("", text))])
 
 
 def replaced(text: str, table: str, name: str = "the text", key: str = "") -> str:
@@ -165,7 +167,9 @@ def teacher_text(part: dict[str, Any]) -> str:
     return f"{network_text(part)}: {figure_text(part)}"
 
 
-def _teacher(part: dict[str, Any]) -> str:
+def _teacher(part: dict[str, Any] | None, taught: str) -> str:
+    if part is None:
+        return taught or "–"
     text, frozen = f"{network_text(part)}: {figure_text(part)}", part.get("frozen")
     return text if frozen is None else f"{text} on the full graph, {figure_text({'test': frozen})} on the student's"
 

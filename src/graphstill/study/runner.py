@@ -48,6 +48,7 @@ def run_recipe(
         arms = Arms(recipe, path, resume, root, watch, None if store is None else Path(store))
         student = arms.student()
         found = _comparison(recipe, arms.teacher, arms.baseline, student) | _circumstances(arms, student)
+        found["warnings"] = _warnings(arms, student)
         atomic_write_json(path / COMPARISON, found)
     return found
 
@@ -91,10 +92,27 @@ def _comparison(recipe: Recipe, teacher: Run | None, baseline: Run | None, stude
         "teacher": None if teacher is None else _part(teacher),
         "baseline": None if baseline is None else _part(baseline),
         "student": _part(student),
+        "taught": student.result.get("teacher"),
         "comparison": differences,
         "recipe": recipe.resolved(),
         "environment": environment(),
     }
+
+
+def _warnings(arms: Arms, student: Run) -> list[dict[str, Any]]:
+    """What is odd about any part, each said once, and whether the teacher is worse than the undistilled student."""
+    from graphstill.engine.doubts import announce, below_twin
+
+    found = []
+    for part, run in (("teacher", arms.teacher), ("baseline", arms.baseline), ("student", student)):
+        if run is not None:
+            found += [{"part": part} | doubt for doubt in run.result.get("warnings", [])]
+    taught = student.result.get("teacher") or {}
+    if arms.baseline is not None and "validation" in taught:
+        metric = student.result["metric"]
+        worse = below_twin(taught["validation"][metric], arms.baseline.validation, metric)
+        found += [{"part": "comparison"} | doubt for doubt in announce(worse)]
+    return found
 
 
 def _circumstances(arms: Arms, student: Run) -> dict[str, Any]:

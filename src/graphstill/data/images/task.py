@@ -84,6 +84,7 @@ class ImageTask:
     inductive = True
     num_edges = 0
     origin: None = None
+    unused: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -182,6 +183,10 @@ class ImageTask:
         """
         return self._batch(torch.arange(self.num_nodes, device=self.y.device))
 
+    def plain_batch(self, ids: Tensor) -> Batch:
+        """These images, int64 ids, as they are; labels of test images are hidden."""
+        return self._batch(ids)
+
     def _test_batch(self) -> tuple[Batch, Tensor]:
         return self._batch(self.test_index), torch.arange(len(self.test_index), device=self.y.device)
 
@@ -229,6 +234,8 @@ class ImageTask:
             "positions": None,
             "walks": None,
             "graphs": 0,
+            "homophily": None,
+            "edges_unused": [],
             "features": self.in_features,
             "feature_normalization": None,
             "features_binarized": False,
