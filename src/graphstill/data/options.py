@@ -25,6 +25,15 @@ def chosen_metric(asked: Metric | None, name: str, multi_label: bool, outputs: i
     return asked
 
 
+def check_batch_graphs(batch_graphs: int | None, several: bool, name: str) -> None:
+    """Raises ConfigError for a number of graphs a batch that is none, or where there is one graph."""
+    if batch_graphs is not None and (not several or isinstance(batch_graphs, bool) or batch_graphs < 1):
+        raise ConfigError(
+            f"batch_graphs={batch_graphs} of task {name!r}: it is a number from 1 up, for data of several graphs; "
+            "leave it out otherwise"
+        )
+
+
 class TaskOptions(TypedDict, total=False):
     """Of tasks whose split is given or has its own sizes."""
 

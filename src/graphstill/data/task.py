@@ -18,7 +18,7 @@ from graphstill.data.choose import PublicSplits, make_split
 from graphstill.data.features import as_features
 from graphstill.data.homophily import homophily
 from graphstill.data.npz import read_npz
-from graphstill.data.options import Metric, SplitOptions, TaskOptions, chosen_metric
+from graphstill.data.options import Metric, SplitOptions, TaskOptions, check_batch_graphs, chosen_metric
 from graphstill.data.sealed import SealedTest, hidden_like
 from graphstill.data.splits import Split
 from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
@@ -150,11 +150,7 @@ class NodeTask:
         check_split(chosen, labels)
         ptr = arrays.graph_ptr
         self.graph_ptr = None if ptr is None else check_graphs(ptr, edges, chosen, self.num_nodes)
-        if batch_graphs is not None and (ptr is None or batch_graphs < 1):
-            raise ConfigError(
-                f"batch_graphs={batch_graphs} of task {name!r}: it is a number from 1 up, for data of several graphs; "
-                "leave it out otherwise"
-            )
+        check_batch_graphs(batch_graphs, ptr is not None, name)
         self.name, self.split, self._normalize = name, chosen.name, normalize
         self._binarized, self.unused = arrays.binarized, arrays.unused
         self.multi_label = labels.ndim == 2
