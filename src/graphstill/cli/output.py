@@ -29,15 +29,17 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-    shown = warnings.showwarning
+    warnings.showwarning = _show_warning
 
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        if issubclass(category, GraphstillWarning):
-            log(f"warning: {message}")
-        else:
-            shown(message, category, *place, **more)
 
-    warnings.showwarning = show
+_SHOWN_BY_PYTHON = warnings.showwarning
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    if issubclass(category, GraphstillWarning):
+        log(f"warning: {message}")
+    else:
+        _SHOWN_BY_PYTHON(message, category, *place, **more)
 
 
 def emit(result: dict[str, Any], json: bool, text: Callable[[], Any]) -> None:

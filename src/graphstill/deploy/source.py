@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from graphstill import plain_yaml
 from graphstill.data import Task, datasets
 from graphstill.engine import Run
 from graphstill.errors import CheckpointError
@@ -74,5 +73,5 @@ def _json(path: Path) -> dict[str, Any] | None:
 def _yaml(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    found = yaml.safe_load(path.read_text("utf-8"))
+    found = plain_yaml.load(plain_yaml.read_text(path, "the recipe of the run"), str(path))
     return found if isinstance(found, dict) and "task" in found else None

@@ -29,7 +29,7 @@ def start_text(result: Mapping[str, Any]) -> str:
 
 def taught_text(result: Mapping[str, Any]) -> str:
     """What the teacher reaches on the items that are learnt and that select; empty where none taught."""
-    taught, metric = result.get("taught") or {}, result["metric"]
+    taught, metric = result.get("taught") or {}, result.get("metric")
     figures = [f"{part} {100 * mean(taught[part][metric]):.2f}" for part in ("validation", "train") if part in taught]
     return f"the teacher's own {metric}: {', '.join(figures)}" if figures else ""
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-import yaml
-
+from graphstill import plain_yaml
 from graphstill.errors import ConfigError
 from graphstill.report.tables import (
     difference_text,
@@ -31,7 +30,7 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
 
     Raises ConfigError for an entry that lacks one of them or has another key.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    entries = plain_yaml.load(plain_yaml.read_text(path, "the published figures"), str(path))
     keys = {"method", "task", "figure", "source", "why"}
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict) or set(entry) - {"setting", "student"} != keys:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
+from graphstill import plain_yaml
 from graphstill.environment import environment
 from graphstill.errors import CheckpointError
 from graphstill.files import atomic_write_json, atomic_write_text
@@ -64,7 +63,10 @@ def _check(path: Path, recipe: str, resume: bool) -> None:
         raise CheckpointError(
             f"the directory holds a run already: {path}. Add --resume to go on with it, or choose another one (--dir)."
         )
-    differing = _differences(yaml.safe_load((path / RECIPE).read_text(encoding="utf-8")), yaml.safe_load(recipe))
+    differing = _differences(
+        plain_yaml.load(plain_yaml.read_text(path / RECIPE, "the recipe of the run"), str(path / RECIPE)),
+        plain_yaml.load(recipe, "the recipe"),
+    )
     if differing:
         raise CheckpointError(
             f"the recipe is not the one that this run was started with, they differ in {', '.join(differing)}: "

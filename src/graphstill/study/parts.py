@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from graphstill.errors import ConfigError, DataError, MethodError
+from graphstill.plain_yaml import Place as Path_
+from graphstill.plain_yaml import shown
 from graphstill.study.schema import check, choose, section_of
-from graphstill.study.source import Path_, Source
+from graphstill.study.source import Source
 
 T = TypeVar("T")
 
@@ -97,4 +99,4 @@ def _with_name(value: Any, source: Source, path: Path_, what: str) -> dict[str, 
         return {"name": value}
     if isinstance(value, dict):
         return dict(value)
-    raise ConfigError(f"{what} is {value!r}, but must be a name or a mapping with `name`: {source.where(path)}.")
+    raise ConfigError(f"{what} is {shown(value)}, but must be a name or a mapping with `name`: {source.where(path)}.")

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.plain_yaml import shown
 from graphstill.study.source import Source
 
 
@@ -71,7 +72,7 @@ def check(model: type[Section], value: Any, source: Source, path: Sequence[str |
     """
     if not isinstance(value, Mapping):
         raise ConfigError(
-            f"{what} is {value!r}, but must be a mapping of options: {source.where(path)}. "
+            f"{what} is {shown(value)}, but must be a mapping of options: {source.where(path)}. "
             f"Known options: {', '.join(model.model_fields)}."
         )
     try:
@@ -79,7 +80,7 @@ def check(model: type[Section], value: Any, source: Source, path: Sequence[str |
         checked = model.model_validate_json(json.dumps(value))
     except ValidationError as error:
         raise _explained(error, model, source, path, what) from None
-    except TypeError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"{what} holds a value that no option can take ({error}): {source.where(path)}.") from error
     return {name: getattr(checked, name) for name in model.model_fields if name in checked.model_fields_set}
 
@@ -89,7 +90,7 @@ def choose(name: Any, known: Collection[str], source: Source, path: Sequence[str
     if isinstance(name, str) and name in known:
         return name
     hint = nearest(name, known) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
-    problem = f"{what} has no `name`" if name is None else f"unknown {what} {name!r}"
+    problem = f"{what} has no `name`" if name is None else f"unknown {what} {shown(name)}"
     raise ConfigError(f"{problem}: {source.where(path)}; {hint}")
 
 
@@ -106,4 +107,4 @@ def _explained(
     if first["type"] == "missing":
         return ConfigError(f"{what} lacks {key!r}: {source.where(place)}. Add it.")
     message = first["msg"][0].lower() + first["msg"][1:]
-    return ConfigError(f"{what}: {key} is {first['input']!r}: {source.where(place)}; {message}.")
+    return ConfigError(f"{what}: {key} is {shown(first['input'])}: {source.where(place)}; {message}.")

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from graphstill import plain_yaml
 from graphstill.errors import ConfigError
-
-Path_ = tuple[str | int, ...]  # keys and list positions from the root
-
-
-class Loader(yaml.SafeLoader):
-    """YAML 1.2's reading of numbers: PyYAML takes `5e-4` for text. Dates stay text: no option is a date."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$"),
-    list("-+.0123456789"),
-)
+from graphstill.plain_yaml import Place as Path_
 
 
 class Source:
@@ -42,25 +23,14 @@ class Source:
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> Source:
         """A file and its overrides. Raises ConfigError for a missing file, broken YAML, and keys that stand twice."""
-        path = Path(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-            raise ConfigError(f"cannot read the recipe: {reason}: {path}. Give the path of a YAML file.") from error
+        text = plain_yaml.read_text(path, "the recipe")
         return cls.parse(text, str(path), overrides)
 
     @classmethod
     def parse(cls, text: str, name: str = "recipe", overrides: Iterable[str] = ()) -> Source:
         """The same from text."""
         lines: dict[Path_, int] = {}
-        try:
-            tree = _build(text, name, lines)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark is not None else ""
-            problem = getattr(error, "problem", None) or str(error)
-            raise ConfigError(f"not valid YAML: {problem}: {name}{line}. Mend the file's syntax there.") from error
+        tree = plain_yaml.load(text, name, lines)
         source = cls({} if tree is None else tree, name, lines)
         for override in overrides:
             source.override(override)
@@ -71,12 +41,15 @@ class Source:
         key, equals, text = assignment.partition("=")
         if not equals or not key or not all(key.split(".")):
             raise ConfigError(
-                f"not an override: {assignment!r}, on the command line. Write key=value, for instance training.lr=0.01."
+                f"not an override: {plain_yaml.shown(assignment)}, on the command line. Write key=value, for instance "
+                "training.lr=0.01."
             )
+        if len(key.split(".")) > plain_yaml.DEEPEST:
+            raise ConfigError(f"too many dots in override {plain_yaml.shown(assignment)}: no option is as deep")
         try:
-            value = yaml.load(text, Loader)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"not a YAML value: {text!r}, in override {assignment!r}. Quote it.") from error
+            value = plain_yaml.load(text, f"override {plain_yaml.shown(assignment)}")
+        except ConfigError as error:
+            raise ConfigError(f"not a YAML value: {error} On a command line, quote it.") from error
         path = _assign(self.tree, key.split("."), value, assignment)
         for places in (self._overrides, self._lines):  # what stood there is gone, and so are its places
             for old in [place for place in places if place[: len(path)] == path]:
@@ -92,35 +65,6 @@ class Source:
             if prefix in self._lines:
                 return f"{self.name}, line {self._lines[prefix]}"
         return self.name
-
-
-def _build(text: str, name: str, lines: dict[Path_, int]) -> Any:
-    loader = Loader(text)
-    try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _note_lines(node, (), lines, name)
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def _note_lines(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*path, key.value)
-            if inner in lines:  # YAML readers keep the last silently: half an experiment is then not what it says
-                raise ConfigError(
-                    f"the key {key.value!r} stands twice: {name}, lines {lines[inner]} and {key.start_mark.line + 1}. "
-                    "Keep one."
-                )
-            lines[inner] = key.start_mark.line + 1
-            _note_lines(value, inner, lines, name)
-    elif isinstance(node, yaml.SequenceNode):
-        for position, value in enumerate(node.value):
-            _note_lines(value, (*path, position), lines, name)
 
 
 def _assign(tree: Any, keys: Sequence[str], value: Any, assignment: str) -> Path_:
@@ -142,7 +86,8 @@ def _assign(tree: Any, keys: Sequence[str], value: Any, assignment: str) -> Path
                 tree[key] = {}
         else:
             raise ConfigError(
-                f"{'.'.join(map(str, path))} is {tree!r} and has nothing inside, in override {assignment!r}. "
+                f"{'.'.join(map(str, path))} is {plain_yaml.shown(tree)} and has nothing inside, in override "
+                f"{assignment!r}. "
                 f"Write {'.'.join(map(str, path))}=..."
             )
         path.append(position)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from graphstill.errors import ConfigError
+from graphstill.plain_yaml import Place as Path_
 from graphstill.study.parts import model_section, seeds_section, task_section, training_section
 from graphstill.study.schema import Resolved, Section, check
-from graphstill.study.source import Path_, Source
+from graphstill.study.source import Source
 
 
 class TeacherFile(Section):
