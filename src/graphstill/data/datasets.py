@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from graphstill import archives
 from graphstill.data import images, sources
 from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
@@ -251,7 +252,7 @@ def _is_node_task(path: Path) -> bool:
             if not {"edge_index", "y"} <= arrays or not ("x" in arrays or set(CSR_PARTS) <= arrays):
                 return False
             return "graph_ptr" not in arrays or _length(archive, "y") != _length(archive, "graph_ptr") - 1
-    except (OSError, ValueError, zipfile.BadZipFile):
+    except archives.BROKEN:
         return False
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from graphstill.data.arrays import Arrays, graph_split, say_unused
+from graphstill import archives
+from graphstill.data.arrays import EDGE_ARRAYS, Arrays, graph_split, say_unused
 from graphstill.data.choose import PublicSplits
+from graphstill.data.convert import as_tensor
 from graphstill.data.splits import PARTS
 from graphstill.errors import DataError
 
 CSR_PARTS = ("x_data", "x_indices", "x_indptr", "x_shape")
+WANTED = frozenset(
+    {"x", *CSR_PARTS, "edge_index", "y", "graph_ptr", "split", "meta", *EDGE_ARRAYS}
+    | {f"{part}_{kind}" for part in PARTS for kind in ("idx", "masks")}
+)
 LAYOUT = (
     "a node task holds edge_index [2, edges], y [nodes] and x [nodes, features], "
     "or sparse x as x_data, x_indices, x_indptr, x_shape"
@@ -39,22 +42,12 @@ def read_npz(path: str | Path) -> Arrays:
         raise DataError(f"{path} is not a file: give the path of an .npz; {LAYOUT}")
     try:
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is a single .npy array: write named arrays with numpy.savez; {LAYOUT}")
-            found = {key: archive[key] for key in archive.files}
-    except DataError:
-        raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if "Object arrays" in str(error):
-            raise DataError(
-                f"{path} holds pickled Python objects, which are never loaded (they can run code): store plain arrays; "
-                f"{LAYOUT}"
-            ) from error
-        raise DataError(
-            f"{path} cannot be read as an .npz ({error}): the file is damaged, not complete, or of another format; "
-            "copy or download it again"
-        ) from error
+            single = file.read(6) == b"\x93NUMPY"
+    except OSError as error:
+        raise archives.broken(path, "an .npz", error) from error
+    if single:
+        raise DataError(f"{path} is a single .npy array: write named arrays with numpy.savez; {LAYOUT}")
+    found = archives.read_arrays(path, WANTED, lambda name: _of_objects(path, name))
     return _arrays(path, found)
 
 
@@ -64,8 +57,15 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
         missing.append("x")
     if missing:
         raise DataError(
-            f"{path} has no {' and no '.join(missing)} (it has: {', '.join(sorted(found)) or 'nothing'}): {LAYOUT}"
+            f"{path} has no {' and no '.join(missing)} (it has: "
+            f"{', '.join(sorted(archives.names_of(path))) or 'nothing'}): "
+            f"{LAYOUT}"
         )
+    for key in ("graph_ptr", "split"):
+        if key in found and (found[key].ndim != 1 or found[key].dtype.kind not in "iu"):
+            raise DataError(
+                f"{key} of {path} is {found[key].dtype} {list(found[key].shape)}: give whole numbers, one dimension"
+            )
     x = found["x"] if "x" in found else _csr(path, found)
     y, ptr, kinds, nodes = found["y"], found.get("graph_ptr"), found.get("split"), (*x.shape, 0)[0]
     if ptr is not None and y.shape[:1] == (len(ptr) - 1,) != (nodes,):
@@ -77,7 +77,9 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
     if all(f"{part}_masks" in found for part in PARTS):
         public = PublicSplits(*(found[f"{part}_masks"].T for part in PARTS))
     elif ptr is not None and kinds is not None and kinds.shape == (len(ptr) - 1,) and y.shape[:1] == (ptr[-1],):
-        public = graph_split(*(torch.from_numpy(array) for array in (kinds, ptr, y)))
+        if (np.diff(ptr) < 0).any():
+            raise DataError(f"graph_ptr of {path} falls: it rises from 0 to the number of nodes, one step a graph")
+        public = graph_split(*(as_tensor(array, "y or split") for array in (kinds, ptr, y)))
     return Arrays(x, found["edge_index"], y, public, ptr, _classes(path, found), unused=say_unused(found))
 
 
@@ -85,9 +87,11 @@ def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
     from scipy.sparse import csr_matrix
 
     try:
+        if found["x_data"].dtype.kind not in "biuf":
+            raise TypeError(f"x_data is {found['x_data'].dtype}")
         matrix = csr_matrix((found["x_data"], found["x_indices"], found["x_indptr"]), shape=tuple(found["x_shape"]))
         matrix.check_format(full_check=True)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise DataError(
             f"x_data, x_indices, x_indptr and x_shape of {path} are not one CSR matrix ({error}): "
             "write the parts of a scipy.sparse.csr_matrix"
@@ -101,9 +105,19 @@ def _classes(path: Path, found: Mapping[str, np.ndarray]) -> int | None:
     try:
         meta = json.loads(str(found["meta"]))
         number = meta.get("num_classes")
+        if number is not None and (isinstance(number, bool) or number != int(number) or abs(number) > 2**31):
+            raise ValueError(f"num_classes is {str(number)[:40]}")
         return None if number is None else int(number)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"meta of {path} is not a JSON object with a whole num_classes ({error}): "
             "write json.dumps({...}), or leave meta out"
         ) from error
+
+
+def _of_objects(path: Path, name: str) -> str:
+    return (
+        f"{path} holds pickled Python objects in {name!r}, which are never loaded (they can run code): store plain "
+        "arrays; "
+        f"{LAYOUT}"
+    )

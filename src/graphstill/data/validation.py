@@ -12,6 +12,9 @@ from graphstill.data.convert import as_tensor
 from graphstill.data.splits import PARTS, Split, labelled
 from graphstill.errors import DataError
 
+#: Classes that there may be even of fewer nodes.
+MOST_CLASSES = 10_000
+
 
 def check_edges(edge_index: Any, num_nodes: int, where: str = "edge_index") -> Tensor:
     """int64 [2, edges] with ids below num_nodes."""
@@ -84,6 +87,12 @@ def check_labels(y: Any, num_nodes: int, num_classes: int | None, several: bool 
         raise DataError(
             f"y holds label {int(wrong[0])}, but there are {classes} classes: "
             f"labels are 0 to {classes - 1}, or -1 where unknown"
+        )
+    if classes > max(MOST_CLASSES, num_nodes):
+        source = "num_classes" if num_classes is not None else "the largest label of y"
+        raise DataError(
+            f"{classes} classes by {source}, for {num_nodes} nodes: classes are numbered from 0 without gaps; give "
+            "numpy.unique(y, return_inverse=True)[1]"
         )
     if classes < 2:
         raise DataError(

@@ -12,7 +12,7 @@ import torch
 
 from graphstill import allocator, threads
 from graphstill.data import Task
-from graphstill.engine import checkpoint, doubts, terms
+from graphstill.engine import checkpoint, doubts, memory, terms
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
@@ -139,7 +139,8 @@ def distill(
             finished.result["recipe"] | {"data_hash": finished.result["data_hash"]},
         )
         return finished
-    with contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
+    memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
+    with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
         return _train(
             name, task, models, method, teacher, training, recipe, source, folder, resume, progress, open_test
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,10 @@ from graphstill.errors import ConfigError
 from graphstill.method import Peers, View, map_hidden, stack_outputs
 from graphstill.nn import Cohort, KnownLabels, Model, Output, StackedCohort
 from graphstill.ops import Noise
+from graphstill.plain_yaml import shown
+
+#: Seeds that one run takes.
+MOST_SEEDS = 10_000
 
 
 class Block:
@@ -122,7 +127,14 @@ def mapped(out: Output, f: Callable[[Tensor], Tensor]) -> Output:
 
 def check_seeds(seeds: int | Sequence[int]) -> list[int]:
     """A number of seeds or the seeds themselves, as a list of distinct non-negative integers."""
-    values = list(range(seeds)) if isinstance(seeds, int) else [int(s) for s in seeds]
-    if not values or len(set(values)) != len(values) or min(values) < 0:
-        raise ConfigError(f"seeds is {seeds!r}: give a number of at least 1, or distinct integers of 0 or above")
+    counted = isinstance(seeds, int) and not isinstance(seeds, bool)
+    given: Any = range(min(int(seeds), MOST_SEEDS + 1)) if counted else seeds  # type: ignore[arg-type]
+    good = isinstance(given, Sequence) and all(isinstance(s, int) and not isinstance(s, bool) for s in given)
+    values = [int(s) for s in given] if good else []
+    if not values or len(set(values)) != len(values) or min(values) < 0 or max(values) >= 2**31:
+        raise ConfigError(
+            f"seeds is {shown(seeds)}: give a number of at least 1, or distinct integers of 0 or above, below 2**31"
+        )
+    if len(values) > MOST_SEEDS:
+        raise ConfigError(f"{shown(seeds, 20)} seeds: at most {MOST_SEEDS:,} train side by side; use several runs")
     return values

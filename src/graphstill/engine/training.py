@@ -12,8 +12,13 @@ from typing import Any, Literal
 import torch
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.plain_yaml import shown
 
 PerRun = float | Sequence[float]
+
+
+#: No training has as many epochs.
+MOST = 10**7
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,23 @@ class Training:
     lr_factor: float = 0.1
 
     def __post_init__(self) -> None:
+        for key in ("epochs", "log_every", "warmup", "select_after", "patience"):
+            value = getattr(self, key)
+            whole = isinstance(value, int) and not isinstance(value, bool) and value <= MOST
+            self._refuse_unless(whole or (key == "patience" and value is None), key, f"a whole number up to {MOST:,}")
+        for key in ("checkpoint_seconds", "momentum", "lr_factor"):
+            value = getattr(self, key)
+            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            self._refuse_unless(number, key, "a finite number")
+        numbers = isinstance(self.lr_steps, Sequence) and all(isinstance(step, int) for step in self.lr_steps)
+        self._refuse_unless(numbers, "lr_steps", "a list of numbers of epochs")
+        for key in ("lr", "weight_decay"):
+            value = getattr(self, key)
+            several = (
+                value.values() if isinstance(value, Mapping) else value if isinstance(value, Sequence) else [value]
+            )
+            good = all(isinstance(v, int | float) and not isinstance(v, bool) for v in several)
+            self._refuse_unless(good and not isinstance(value, str), key, "a number, or a list of them")
         for key in ("epochs", "log_every"):
             self._refuse_unless(getattr(self, key) >= 1, key, "at least 1")
         for key in ("warmup", "select_after", "checkpoint_seconds"):
@@ -92,7 +114,7 @@ class Training:
 
     def _refuse_unless(self, good: bool, key: str, must: str) -> None:
         if not good:
-            raise ConfigError(f"training.{key} is {getattr(self, key)!r}: it must be {must}")
+            raise ConfigError(f"training.{key} is {shown(getattr(self, key))}: it must be {must}")
 
     @property
     def lower(self) -> torch.dtype | None:

@@ -14,6 +14,9 @@ from graphstill.nn.cohort import Cohort
 from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import initialise
 
+#: Sizes beyond which a network takes hours to be made, or does not fit any machine.
+MOST_WIDE, MOST_DEEP, DEPTHS = 2**20, 1_000, frozenset({"layers", "depth", "hops"})
+
 
 class Model(ABC):
     """A frozen dataclass of options that builds cohorts.
@@ -84,9 +87,9 @@ class Model(ABC):
 
     def _whole(self, *keys: str, minimum: int = 1) -> None:
         for key in keys:
-            value = getattr(self, key)
-            if not _whole(value) or value < minimum:
-                self._refuse(key, f"a whole number of at least {minimum}")
+            value, most = getattr(self, key), MOST_DEEP if key in DEPTHS else MOST_WIDE
+            if not _whole(value) or not minimum <= value <= most:
+                self._refuse(key, f"a whole number of at least {minimum}, and at most {most:,}")
 
     def _fraction(self, *keys: str) -> None:
         for key in keys:

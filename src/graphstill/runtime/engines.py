@@ -15,14 +15,8 @@ from graphstill.runtime.features import Features
 from graphstill.runtime.jagged import Floats
 from graphstill.runtime.manifest import MODELS, inside
 from graphstill.runtime.ops import attend, propagate
+from graphstill.runtime.schema import FIELDS, KINDS
 
-# Fields of each step of a plan, with the type that a folder must have them in.
-FIELDS: dict[str, dict[str, type]] = {
-    "dense": {"file": str, "in": list, "out": list},
-    "project": {"weight": str, "in": str, "out": str},
-    "propagate": {"in": str, "out": str, "norm": str, "self_loops": bool},
-    "attend": {"in": list, "out": str, "heads": int, "slope": float, "self_loops": bool},
-}
 LOOKS_AT_GRAPH = ("propagate", "attend")
 NORMS = ("gcn", "mean", "sum")
 
@@ -82,7 +76,8 @@ class SplitEngine:
         for step in plan.steps:
             if step.op == "dense":
                 name = step.options["file"]
-                self._parts[name] = open_session(inside(directory, name), threads)
+                self._parts[name] = session = open_session(inside(directory, name), threads)
+                check_ports(session, step.inputs, step.outputs, name, directory)
             elif step.op == "project":
                 name = step.options["weight"]
                 self._parts[name] = _weight(inside(directory, name))
@@ -121,6 +116,7 @@ class OnnxEngine:
         unknown = self.inputs - {"x", "edge_index", "degree"}
         if unknown:
             raise ExportError(f"{MODELS[engine]} asks for {sorted(unknown)}. Where: {directory}. Export again.")
+        check_ports(self.session, sorted(self.inputs), ["logits"], MODELS[engine], directory)
 
     def __call__(self, x: Floats | Features, area: Area) -> Floats:
         """Logits of the first ``area.size(0)`` nodes."""
@@ -160,10 +156,20 @@ def open_session(path: Path, threads: int) -> Any:
         ) from error
 
 
+def check_ports(session: Any, inputs: Sequence[str], outputs: Sequence[str], name: str, directory: Path) -> None:
+    """Raises ExportError where an ONNX file does not take and give what the folder says."""
+    takes, gives = ({port.name for port in ports} for ports in (session.get_inputs(), session.get_outputs()))
+    if takes != set(inputs) or not gives.issuperset(outputs):
+        raise ExportError(
+            f"{name} takes {sorted(takes)} and gives {sorted(gives)}, the folder says {sorted(inputs)} and "
+            f"{sorted(outputs)}. Where: {directory}. Export the student again."
+        )
+
+
 def _weight(path: Path) -> Floats:
     try:
         weight = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
         raise ExportError(f"{path.name} cannot be read: {error}. Where: {path}. Export the student again.") from error
     if weight.dtype != np.float32 or weight.ndim != 2:
         raise ExportError(
@@ -174,16 +180,16 @@ def _weight(path: Path) -> Floats:
 
 
 def _check(step: object, number: int, where: Path) -> None:
-    if not isinstance(step, dict) or step.get("op") not in FIELDS:
+    if not isinstance(step, dict) or not isinstance(step.get("op"), str) or step["op"] not in FIELDS:
         _refuse(f"step {number} is {step!r:.80}, its 'op' is none of {', '.join(FIELDS)}", where)
         return
-    for key, kind in FIELDS[step["op"]].items():
-        if not isinstance(step.get(key), kind):
-            _refuse(f"step {number} ({step['op']}): {key!r} is {step.get(key)!r:.80}, no {kind.__name__}", where)
-    if step["op"] == "propagate" and step["norm"] not in NORMS:
-        _refuse(f"step {number}: norm {step['norm']!r} is none of {', '.join(NORMS)}", where)
+    for key, fits in FIELDS[step["op"]].items():
+        if not fits(step.get(key)):
+            _refuse(f"step {number} ({step['op']}): {key!r} is {step.get(key)!r:.80}, {KINDS[fits]}", where)
     if step["op"] == "attend" and step["slope"] > 1:
         _refuse(f"step {number}: slope {step['slope']} is above 1", where)
+    if step["op"] == "propagate" and step["norm"] not in NORMS:
+        _refuse(f"step {number}: norm {step['norm']!r} is none of {', '.join(NORMS)}", where)
 
 
 def _refuse(what: str, where: Path) -> None:

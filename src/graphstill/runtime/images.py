@@ -54,6 +54,12 @@ class ImagePredictor(Student):
         inputs = [port.name for port in self._session.get_inputs()]
         if inputs != ["images"]:
             raise ExportError(f"{file} asks for {inputs}, not for images. Where: {directory}. Export again.")
+        sizes = self._session.get_inputs()[0].shape[1:]
+        if any(isinstance(size, int) and size != own for size, own in zip(sizes, self.shape, strict=True)):
+            raise ExportError(
+                f"{file} reads images of {sizes}, the manifest says {list(self.shape)}. Where: {directory}. Export "
+                "again."
+            )
 
     def __repr__(self) -> str:
         return f"ImagePredictor(engine={self.engine!r}, shape={self.shape}, classes={self.classes})"

@@ -14,8 +14,10 @@ from typing import Any
 
 from graphstill.errors import ExportError
 from graphstill.files import atomic_write_json
+from graphstill.runtime.schema import fault
 
 FORMAT = 1
+MOST_BYTES = 16 * 2**20
 NAME = "manifest.json"
 MODELS = {"onnx": "model.onnx", "int8": "model.int8.onnx"}
 # "binary": 1 where a stored feature is not zero; "row": each row divided by the sum of its absolute values.
@@ -36,9 +38,9 @@ REQUIRED: dict[str, type | tuple[type, ...]] = {
     "files": dict,
     "digest": str,
 }
-# Under "image" where the network reads images: its input is then uint8 [n, channels, height, width], and "features"
-# counts channels. "mean" and "std" of each channel, and "class_names", stand beside them for those who read them.
-IMAGE_SIZES = ("channels", "height", "width")
+# Under "image" where the network reads images ("channels", "height", "width"): its input is then uint8 [n, channels,
+# height, width], and "features" counts channels. "mean" and "std" of each channel, and "class_names", stand beside
+# them.
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -88,8 +90,12 @@ def read_manifest(directory: str | Path) -> dict[str, Any]:
             f"{NAME} is missing. Where: {directory}. Give the folder that `graphstill export` wrote, whole."
         )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # broken JSON, or bytes that are no text
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
+        manifest = json.loads(content.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # broken JSON, or bytes that are no text
         raise ExportError(f"{NAME} cannot be read: {error}. Where: {path}. Export the student again.") from error
     check(manifest, path)
     assert isinstance(manifest, dict)
@@ -101,7 +107,7 @@ def check(manifest: object, path: Path) -> None:
     if not isinstance(manifest, dict):
         raise ExportError(f"{NAME} holds a {type(manifest).__name__}, no object. Where: {path}. Export again.")
     version = manifest.get("format")
-    if version != FORMAT:
+    if version != FORMAT or isinstance(version, bool):
         raise ExportError(
             f"format={version!r} is not known, this runtime reads {FORMAT}. Where: {path}. "
             "Use the graphstill that wrote the folder, or export the student again."
@@ -110,8 +116,9 @@ def check(manifest: object, path: Path) -> None:
         if key not in manifest or not isinstance(manifest[key], kind):
             found = f"{manifest[key]!r:.80}" if key in manifest else "missing"
             raise ExportError(f"{key!r} is {found}. Where: {path}. Export the student again.")
-    if reads_images(manifest):
-        _check_image(manifest["image"], path)
+    wrong = fault(manifest)
+    if wrong is not None:
+        raise ExportError(f"{wrong}. Where: {path}. Export the student again.")
     _choice(manifest["engine"], engines(manifest), "engine", path)
     _choice(manifest["feature_normalization"], NORMALIZATIONS, "feature_normalization", path)
     for engine in engines(manifest):
@@ -142,13 +149,6 @@ def inside(directory: Path, name: str) -> Path:
     return path
 
 
-def _check_image(image: object, path: Path) -> None:
-    sizes = [image.get(key) for key in IMAGE_SIZES] if isinstance(image, dict) else []
-    if not sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
-        wanted = ", ".join(IMAGE_SIZES)
-        raise ExportError(f"'image' is {image!r:.80}, not {wanted} above 0. Where: {path}. Export the student again.")
-
-
 def _choice(value: object, known: object, key: str, path: Path) -> None:
-    if value not in known:  # type: ignore[operator]
+    if not isinstance(value, str | None) or value not in known:  # type: ignore[operator]
         raise ExportError(f"{key} {value!r} is not among {known}. Where: {path}. Export the student again.")

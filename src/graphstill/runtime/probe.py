@@ -17,6 +17,9 @@ from graphstill.errors import ExportError
 from graphstill.files import atomic_write_bytes
 
 NAME = "probe.npz"
+MOST_CASES = 1_000
+BROKEN: tuple[type[Exception], ...] = (OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError, RuntimeError)
+BROKEN = (*BROKEN, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,22 @@ def read_probe(directory: str | Path) -> list[AnyCase]:
     try:
         # NumPy does not close a file that it cannot make sense of, so it is not left to open it.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-            return [_case(stored, i) for i in range(int(stored["cases"]))]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            count = stored["cases"]
+            if count.ndim or count.dtype.kind not in "iu" or not 0 <= int(count) <= MOST_CASES:
+                raise ValueError(f"the number of cases is {count!r:.80}")
+            return [_case(stored, i) for i in range(int(count))]
+    except BROKEN as error:
         raise ExportError(f"{NAME} cannot be read: {error}. Where: {path}. Export the student again.") from error
 
 
 def _case(stored: Mapping[str, npt.NDArray[Any]], i: int) -> AnyCase:
-    if f"{i}/images" in stored:
-        return ImageCase(stored[f"{i}/images"], stored[f"{i}/logits"])
-    return Case(stored[f"{i}/x"], stored[f"{i}/edge_index"], stored[f"{i}/logits"])
+    of_images = f"{i}/images" in stored
+    inputs = stored[f"{i}/images" if of_images else f"{i}/x"]
+    edges, logits = None if of_images else stored[f"{i}/edge_index"], stored[f"{i}/logits"]
+    good = logits.ndim == 2 and logits.dtype.kind == "f" and inputs.shape[:1] == logits.shape[:1]
+    if edges is not None:
+        good = good and inputs.ndim == 2 and inputs.dtype.kind == "f" and edges.shape[:1] == (2,) and edges.ndim == 2
+        good = good and edges.dtype.kind in "iu"
+    if not good:
+        raise ValueError(f"case {i} is of {inputs.dtype} {list(inputs.shape)} and {logits.dtype} {list(logits.shape)}")
+    return ImageCase(inputs, logits) if edges is None else Case(inputs, edges, logits)

@@ -13,6 +13,7 @@ from graphstill.study.schema import check, choose, section_of
 from graphstill.study.source import Source
 
 T = TypeVar("T")
+MOST_SEEDS = 1_000
 
 
 def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:
@@ -77,11 +78,16 @@ def method_section(value: Any, source: Source) -> list[dict[str, Any]]:
 
 def seeds_section(value: Any, source: Source, path: Path_) -> list[int]:
     """How many seeds (0, 1, ...), or which."""
+    if type(value) is int and value > MOST_SEEDS:
+        raise ConfigError(
+            f"seeds is {value}: {source.where(path)}. At most {MOST_SEEDS:,} train side by side; use several runs."
+        )
     seeds = list(range(value)) if type(value) is int else value
-    good = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    good = isinstance(seeds, list) and bool(seeds) and all(type(s) is int and 0 <= s < 2**31 for s in seeds)
     if not good or len(set(seeds)) != len(seeds):
         raise ConfigError(
-            f"seeds is {value!r}: {source.where(path)}. Give how many (at least 1), or a list of distinct integers."
+            f"seeds is {shown(value)}: {source.where(path)}. Give how many (at least 1), or a list of distinct "
+            "integers."
         )
     return list(seeds)
 

@@ -22,6 +22,7 @@ from graphstill.study.schema import Resolved, Section, check
 from graphstill.study.source import Source
 from graphstill.study.teachers import Start, Teacher, start_section, teacher_section
 
+MOST = 1_000  # members of a cohort that anybody has trained side by side
 FOLDER = r"^[A-Za-z0-9][A-Za-z0-9._+-]*$"  # a name becomes a folder
 
 
@@ -32,7 +33,7 @@ class RecipeFile(Section):
     task: Any
     student: Any
     teacher: Any = None
-    peers: int = Field(1, ge=1)
+    peers: int = Field(1, ge=1, le=MOST)
     method: Any
     training: Any = None
     start: Any = None

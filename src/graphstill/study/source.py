@@ -61,7 +61,7 @@ class Source:
         for end in range(len(path), -1, -1):
             prefix = tuple(path[:end])
             if prefix in self._overrides:
-                return f"override {self._overrides[prefix]!r}"
+                return f"override {plain_yaml.shown(self._overrides[prefix])}"
             if prefix in self._lines:
                 return f"{self.name}, line {self._lines[prefix]}"
         return self.name
