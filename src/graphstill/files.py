@@ -42,6 +42,12 @@ def atomic_write_json(path: str | Path, content: Any) -> Path:
     return atomic_write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove what a killed process left of files that it was writing. Whoever calls owns the folder."""
+    for path in Path(folder).glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -44,6 +44,11 @@ class Lock:
     ) -> None:
         self.release()
 
+    def remove_stale(self) -> None:
+        """Remove the lock of an owner that is gone from this host."""
+        if self.path.is_file() and _is_stale(self._owner()):
+            self.path.unlink(missing_ok=True)
+
     def _create(self, path: Path) -> bool:
         try:
             handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
@@ -59,7 +64,11 @@ class Lock:
             raise self._refusal()
         guard = self.path.with_name(self.path.name + ".takeover")
         if not self._create(guard):
-            raise self._refusal(guard)
+            if not _is_stale(Lock(guard)._owner()):
+                raise self._refusal(guard)
+            guard.unlink(missing_ok=True)  # whoever was taking over died of it
+            if not self._create(guard):
+                raise self._refusal(guard)
         try:
             if not _is_stale(self._owner()):
                 raise self._refusal()

@@ -76,6 +76,10 @@ def resumable(
     log(f"run directory: {path}")
     try:
         yield path
+    except Exception:
+        if directory is None and not any(path.iterdir()):
+            path.rmdir()  # it was made for a run that never began
+        raise
     except KeyboardInterrupt as error:
         again = shlex.join(["graphstill", *command, "--dir", str(path), *flags])
         raise Interrupted(f"interrupted; what is done is kept. Go on with: {again}") from error

@@ -24,6 +24,7 @@ from graphstill.engine.taught import judged
 from graphstill.engine.teaching import AnyTeacher, TeacherGraph, knowledge_of
 from graphstill.engine.training import Training
 from graphstill.errors import ConfigError
+from graphstill.files import remove_leftovers
 from graphstill.lock import Lock
 from graphstill.method import Composite, Method
 from graphstill.methods import METHODS
@@ -138,6 +139,7 @@ def distill(
             recipe | {"data_hash": task.hash},
             finished.result["recipe"] | {"data_hash": finished.result["data_hash"]},
         )
+        _tidy(folder)
         return finished
     memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
     with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
@@ -262,12 +264,20 @@ def _name(models: Sequence[Model], method: Method | Composite, task: Task) -> st
     return f"{task.name}-{models[0].name}{group}-{how}"
 
 
+def _tidy(folder: Path) -> None:
+    """Remove what a process that was killed right after its result has left behind."""
+    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+    remove_leftovers(folder)
+    Lock(folder / "lock").remove_stale()
+
+
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
     """Make the run's folder, or take up the checkpoint in it."""
     held = [n for n in ("checkpoint.safetensors", "result.json", "metrics.jsonl") if (folder / n).exists()]
     if held and not resume:
         raise ConfigError(f"{folder} holds a run already ({', '.join(held)}): use another directory, or resume it")
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     if resume and (folder / "checkpoint.safetensors").is_file():
         loop.load(folder)
     else:

@@ -76,10 +76,12 @@ def create_app(
 
         return predict
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.head("/metadata", include_in_schema=False)
     @app.get("/metadata")
     async def tell() -> dict[str, Any]:
         return about

@@ -20,6 +20,8 @@ class Limits:
         waiting: requests that may wait for a worker; the next one is answered 503. At most `workers + waiting` bodies
             are in memory.
         body_seconds: for a body to arrive.
+        idle_seconds: for a connection that sends nothing, or only a part of its headers; then it is closed.
+        connections: open at a time; more are closed as they come. Answers of /health need none of the places above.
 
     Raises:
         ConfigError: a bound below 1 (`waiting`: below 0).
@@ -32,6 +34,8 @@ class Limits:
     workers: int = field(default_factory=available_cores)
     waiting: int = 64
     body_seconds: float = 30.0
+    idle_seconds: float = 10.0
+    connections: int = 2_000
 
     def __post_init__(self) -> None:
         for bound in fields(self):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from graphstill.errors import ConfigError, ServeError
 from graphstill.serve.app import MISSING, create_app
+from graphstill.serve.connections import protocol_of
 from graphstill.serve.limits import Limits
 from graphstill.serve.store import GraphStore
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-#: Connections beyond what may wait, for /health and /metadata, and for refusals.
-SPARE_CONNECTIONS = 200
 #: For running predictions to end after a signal.
 GRACE_SECONDS = 30
 
@@ -111,10 +110,9 @@ def make_server(app: FastAPI, limits: Limits) -> uvicorn.Server:
         app,
         log_config=None,
         access_log=False,
-        http="h11",
+        http=protocol_of(limits),
         ws="none",
         server_header=False,
-        limit_concurrency=limits.workers + limits.waiting + SPARE_CONNECTIONS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return uvicorn.Server(config)

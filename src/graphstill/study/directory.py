@@ -9,7 +9,7 @@ from pathlib import Path
 from graphstill import plain_yaml
 from graphstill.environment import environment
 from graphstill.errors import CheckpointError
-from graphstill.files import atomic_write_json, atomic_write_text
+from graphstill.files import atomic_write_json, atomic_write_text, remove_leftovers
 from graphstill.lock import Lock
 
 # Not "lock": that is the lock of the engine, which takes it for each run that it trains in the same or an inner folder.
@@ -44,11 +44,25 @@ def run_directory(path: str | Path, recipe: str, *, resume: bool = False) -> Ite
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise CheckpointError(f"not a directory: {path}. Give another one (--dir).")
-    with Lock(path / LOCK):
-        _check(path, recipe, resume)
-        atomic_write_text(path / RECIPE, recipe)
-        atomic_write_json(path / ENVIRONMENT, environment())
-        yield path
+    made = not path.exists()
+    try:
+        with Lock(path / LOCK):
+            remove_leftovers(path)
+            _check(path, recipe, resume)
+            begun = (path / RECIPE).exists()
+            atomic_write_text(path / RECIPE, recipe)
+            atomic_write_json(path / ENVIRONMENT, environment())
+            try:
+                yield path
+            except BaseException:
+                if not begun and {entry.name for entry in path.iterdir()} <= {RECIPE, ENVIRONMENT, LOCK}:
+                    for name in (RECIPE, ENVIRONMENT):  # of a run that never began nothing stays behind
+                        (path / name).unlink(missing_ok=True)
+                raise
+    except BaseException:
+        if made and path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+        raise
 
 
 def _check(path: Path, recipe: str, resume: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from graphstill.study.grid import Cell, Grid
 from graphstill.study.recipe import Recipe
 from graphstill.study.runner import over_splits, run_recipe
 
+#: For the trainings of an interrupted study to end their epoch.
+GRACE_SECONDS = 1.5
 #: Seeds of the trials; those of the comparison start at 0, so no trial has seen them.
 TRIAL_SEEDS = 1000
 Say = Callable[[str], None]
@@ -68,8 +73,32 @@ def _each(
     yield from (done.result() for done in as_completed(waiting))
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare, initargs=(jobs,))
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers that end with the block: at once where it is left by an interrupt or an error, their cells begun."""
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare, initargs=(jobs,))
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, _interrupt) if main else None
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        workers = active_children()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:  # a training writes a checkpoint at the end of its epoch
+            worker.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            worker.kill()
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt
 
 
 def _prepare(jobs: int) -> None:
