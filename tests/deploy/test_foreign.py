@@ -192,11 +192,16 @@ class AsksItsValues(nn.Module):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (FirstEdge, r"in torch, fails on a graph with 9 nodes, no edges in its layer 'first' \(FirstEdge\) \(IndexError"),
+        (
+            FirstEdge,
+            r"in torch, fails on a graph with 9 nodes, no edges in its layer 'first' \(FirstEdge\) \(IndexError",
+        ),
         (AsksItsValues, r"refuses Layers in its layer 'first' \(AsksItsValues\)"),
     ],
 )
-def test_the_layer_at_fault_is_named(layer: Any, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_layer_at_fault_is_named(
+    layer: Any, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(ExportError, match=message):
         gs.export(Layers(layer), tmp_path / "out", task=tiny_task())
     assert list(tmp_path.iterdir()) == []
@@ -204,5 +209,7 @@ def test_the_layer_at_fault_is_named(layer: Any, message: str, tmp_path: Path, c
 
 
 def test_an_engine_s_node_tells_its_layer() -> None:
-    assert layer_named_in("while running ScatterND node. Name:'convs.1/node_scatter' Status") == " in its layer 'convs.1'"
+    assert (
+        layer_named_in("while running ScatterND node. Name:'convs.1/node_scatter' Status") == " in its layer 'convs.1'"
+    )
     assert layer_named_in("while running ScatterND node. Name:'' Status") == ""

@@ -12,14 +12,15 @@ from torch import nn
 
 from graphstill.data import METRICS, NodeTask, Task
 from graphstill.data.hashing import arrays_digest
-from graphstill.engine.api import check_kind, model_config
+from graphstill.engine import doubts
+from graphstill.engine.api import model_config
 from graphstill.engine.group import check_seeds
 from graphstill.engine.knowledge import Teacher
 from graphstill.engine.outcome import plain
 from graphstill.engine.run import GIVEN, Run
 from graphstill.environment import environment
 from graphstill.errors import ConfigError
-from graphstill.nn import Cohort, KnownLabels, wrap
+from graphstill.nn import Cohort, KnownLabels, Model, wrap
 from graphstill.nn.member import Member
 
 Network = nn.Module | Teacher | Sequence[nn.Module]
@@ -56,19 +57,22 @@ def evaluate(
     """
     started = time.perf_counter(), time.process_time()
     if not isinstance(task, NodeTask):
-        raise ConfigError(f"evaluate on task {task.name!r}, which has {task.kind}s: give a task of nodes, or train there")
+        raise ConfigError(
+            f"evaluate on task {task.name!r}, which has {task.kind}s: give a task of nodes, or train there"
+        )
     cohort = _cohort(network, task).to(task.y.device)
     numbers = list(range(cohort.members)) if seeds is None else check_seeds(seeds)
     if len(numbers) != cohort.members:
         raise ConfigError(f"{len(numbers)} seeds for {cohort.members} networks in evaluate: give one for each")
-    check_kind([cohort.spec], task)
     states = [cohort.member_state(i) for i in range(cohort.members)]
     weights = arrays_digest(*(state[key] for state in states for key in sorted(state))).hex()
+    assert isinstance(cohort.spec, Model)
     models = [model_config(cohort.spec)]
     name = name or f"{task.name}-{models[0].get('class', models[0]['name'])}"
     batch = task.validation_batch()
     logits = cohort(batch.x, batch.graph).logits
     validation = METRICS[task.metric](logits[:, batch.val_rows], batch.y[batch.val_rows]).tolist()
+    odd = doubts.of_students(task, validation, [0] * cohort.members, 0, 1) + _doubts(network, logits, task)
     run_id = f"{name}-{uuid.uuid4().hex[:8]}"
     test = _test(cohort, task, run_id) if open_test else None
     result: dict[str, Any] = {
@@ -97,6 +101,8 @@ def evaluate(
         "data_hash": task.hash,
         "history": {"every": 1, "validation": []},
         "start": None,
+        "teacher": None,
+        "warnings": doubts.announce(odd),
     }
     return Run(result, [cohort])
 
@@ -114,6 +120,19 @@ def _cohort(network: Network, task: NodeTask) -> Cohort:
     if isinstance(modules[0], Member) and not taps:
         return _zoo_cohort(modules, task)
     return wrap(list(modules), task.in_features, task.num_outputs, taps)
+
+
+def _doubts(network: Network, logits: torch.Tensor, task: NodeTask) -> list[doubts.Doubt]:
+    """What is odd about the network itself."""
+    module = network.module if isinstance(network, Teacher) else network
+    found = doubts.of_module(module, "network", task.unused) if isinstance(module, nn.Module) else []
+    if doubts.are_probabilities(logits, task.multi_label):
+        text = (
+            "the network's outputs are probabilities, but are taken for logits: its predictions are right, but what is "
+            "made of it takes them through a softmax or sigmoid once more; give a network without that last step"
+        )
+        found.append(doubts.Doubt("probabilities", text))
+    return found
 
 
 def _wanted(given: object) -> str:
