@@ -184,7 +184,7 @@ class AsksItsValues(nn.Module):
         super().__init__()
         self.linear = nn.Linear(inputs, outputs)
 
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:  # noqa: ARG002
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         logits: Tensor = self.linear(x if float(x.sum()) > 0 else -x)
         return logits
 

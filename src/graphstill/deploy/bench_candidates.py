@@ -110,7 +110,7 @@ def candidates(
         return _of_recipe(Path(given[0]), into, engine, root, task)
     if isinstance(task, ImageTask):
         _refuse_images(task.protocol(), task.name)
-    folders = {role: Path(one) for role, one in sources.items() if _is_export(one)}
+    folders = {role: Path(one) for role, one in sources.items() if isinstance(one, str | Path) and _is_export(one)}
     found = {role: Candidate(role, folder) for role, folder in folders.items()}
     data = _task_of(list(found.values()), root, task) if found or task is not None else None
     for number, (role, one) in enumerate(sources.items()):
@@ -130,11 +130,9 @@ def candidates(
     return " | ".join(sources), data, [found[role] for role in sources]
 
 
-def _is_export(one: object) -> bool:
+def _is_export(path: str | Path) -> bool:
     """A path is an exported folder unless a run lies there."""
-    return isinstance(one, str | Path) and not any(
-        (Path(one) / part).exists() for part in (RESULT, STUDENT, COMPARISON)
-    )
+    return not any((Path(path) / part).exists() for part in (RESULT, STUDENT, COMPARISON))
 
 
 def _exported(role: str, source: Source, into: Path, task: NodeTask, engine: str | None) -> Candidate:

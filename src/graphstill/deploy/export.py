@@ -61,8 +61,8 @@ def export(
         directory: the folder to make. It appears whole or not at all.
         task: the data of the run. Engines are then compared and timed on its graph; otherwise on a random graph of the
             recorded size. Of images, the network is also compared on those for validation.
-        baseline: the undistilled student of the same seeds, or its folder: its figure and the gain, with an interval, go
-            on the card. Of a recipe's folder they do so by themselves.
+        baseline: the undistilled student of the same seeds, or its folder: its figure and the gain, with an interval,
+            go on the card. Of a recipe's folder they do so by themselves.
         member: its number; None for the one that validation picks; "ensemble" for the mean of the probabilities of all
             seeds, or, in groups, of the peers of the seed with the highest validation figure.
         int8: "dynamic" or "static" also writes a network with 8-bit weights, and measures it on validation nodes.

@@ -59,8 +59,8 @@ def traced(module: torch.nn.Module, inputs: Examples, advice: str) -> Any:
                 "pip install --upgrade 'graphstill[export]'"
             ) from error
         raise ExportError(
-            f"torch.onnx.export refuses {type(module).__name__}{layer_of(error)} ({type(error).__name__}: {first_line(cause)}): "
-            f"{advice}"
+            f"torch.onnx.export refuses {type(module).__name__}{layer_of(error)} ({type(error).__name__}: "
+            f"{first_line(cause)}): {advice}"
         ) from error
     name_nodes(model.graph)
     count_axes_from_the_front(model)

@@ -21,7 +21,7 @@ def count_axes_from_the_front(model: Any) -> int:
     are right for any size. To be called while the exporter's shapes are still noted.
     """
     onnx, graph, count = onnx_module(), model.graph, 0
-    ranks = _ranks(onnx, model)
+    ranks = _ranks(model)
     constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
@@ -43,7 +43,7 @@ def count_axes_from_the_front(model: Any) -> int:
     return count
 
 
-def _ranks(onnx: Any, model: Any) -> dict[str, int]:
+def _ranks(model: Any) -> dict[str, int]:
     """How many axes each tensor has, where that is known."""
     found = {c.name: len(c.dims) for c in model.graph.initializer}
     for port in (*model.graph.input, *model.graph.value_info, *model.graph.output):

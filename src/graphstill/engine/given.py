@@ -152,6 +152,7 @@ def _zoo_cohort(modules: Sequence[nn.Module], task: NodeTask) -> Cohort:
         )
     if not all(isinstance(module, Member) and module.spec == first.spec for module in modules):
         raise ConfigError(f"networks of different kinds beside {first.spec} in evaluate: evaluate each kind by itself")
+    assert isinstance(first.spec, Model)
     cohort = first.spec.build(*sizes, [0] * len(modules), KnownLabels.none(task.num_nodes))
     for i, module in enumerate(modules):
         cohort.load_member_state(i, module.state_dict())
