@@ -66,6 +66,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    try:
+        return _find(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"graphstill.{name} needs {error.name!r}, which is not installed here: this is the runtime alone, or an "
+            "installation without its dependencies; run: pip install graphstill",
+            name=error.name,
+        ) from error
+
+
+def _find(name: str) -> Any:
     home = _HOMES.get(name)
     if home == "":
         return importlib.import_module(f"graphstill.{name}")

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 
 SCOPES = "pkg.torch.onnx.name_scopes"
+#: Where modules come from that are put around a user's.
+AROUND = ("torch.export", "torch._export", "graphstill.nn.foreign")
 NAMED = re.compile(r"Name:'([^']+)/[^'/]*'")
 
 
@@ -41,7 +43,9 @@ def _running(trace: TracebackType | None) -> list[torch.nn.Module]:
         trace = trace.tb_next
     if found:
         last = found[-1]
-        found = found[next(i for i, module in enumerate(found) if any(part is last for part in module.modules())) :]
+        found = [module for module in found if any(part is last for part in module.modules())]
+    while found and type(found[0]).__module__.startswith(AROUND):
+        del found[0]
     return found
 
 
