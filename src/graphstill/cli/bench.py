@@ -33,11 +33,9 @@ def command(
     """Measure size, time and memory of a student beside the undistilled student and the teacher."""
     from graphstill.deploy.bench import bench
     from graphstill.deploy.bench_table import table
-    from graphstill.deploy.source import read_task
     from graphstill.files import atomic_write_json
 
-    own = read_task(task)
-    found = bench(sources, task=own, threads=threads, rounds=rounds, engine=engine, pyg=pyg, root=root)
+    found = bench(sources, task=task, threads=threads, rounds=rounds, engine=engine, pyg=pyg, root=root)
     if out is not None:
         atomic_write_json(out, found)
         log(f"written: {out}")

@@ -49,13 +49,13 @@ def command(
     """Write a trained student as a folder that runs without torch, after checking that it computes the same."""
     from graphstill.deploy.export import write
     from graphstill.deploy.options import Options
-    from graphstill.deploy.source import read_task, source_of
+    from graphstill.deploy.source import source_of, task_of
     from graphstill.runtime.manifest import read_manifest
 
     source = source_of(run, baseline=baseline)
     number = int(member) if member is not None and member.isdigit() else member
     try:
-        data = read_task(task) or source.task(root)
+        data = task_of(task) or source.task(root)
     except DataError as error:
         if int8 is not None or task is not None:
             raise

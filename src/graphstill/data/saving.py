@@ -78,7 +78,8 @@ def save(task: NodeTask, path: str | Path) -> Path:
         The path.
 
     Raises:
-        DataError: features of less than float32, which could not be told to be the same data: save before `to(...)`.
+        DataError: the path cannot be written, or features of less than float32, which could not be told to be the same
+            data: save before `to(...)`.
     """
     path = Path(path)
     path = path if path.suffix == ".npz" else path.with_name(f"{path.name}.npz")
@@ -100,7 +101,10 @@ def save(task: NodeTask, path: str | Path) -> Path:
     meta = {KEY: asdict(_facts(task))} | ({} if task.multi_label else {"num_classes": task.num_outputs})
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays, **_features(views.x))
-    return atomic_write_bytes(path, buffer.getvalue())
+    try:
+        return atomic_write_bytes(path, buffer.getvalue())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error}): give a path in a folder that can be") from error
 
 
 def _facts(task: NodeTask) -> Saved:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphstill.data import NodeTask, Task
+from graphstill.data import NodeTask
 from graphstill.deploy.bench_candidates import Candidate, arrays_of, candidates
 from graphstill.deploy.bench_names import named
 from graphstill.deploy.bench_rounds import BATCH, Eager, Samples, Timed, Times, Worker, take_turns, workers
 from graphstill.deploy.energy import Energy
 from graphstill.deploy.multiply_adds import multiply_adds
-from graphstill.deploy.source import Trained
+from graphstill.deploy.source import OwnTask, Trained, task_of
 from graphstill.environment import environment
 from graphstill.errors import ConfigError
 from graphstill.ops import SparseFeatures
@@ -34,7 +34,7 @@ BUSY = 1.5
 def bench(
     source: Trained | Sequence[Trained] | Mapping[str, Trained],
     *,
-    task: Task | None = None,
+    task: OwnTask = None,
     threads: int = 1,
     rounds: int = 20,
     seconds: float = 0.1,
@@ -79,7 +79,7 @@ def bench(
         )
     sources = named(source)
     with tempfile.TemporaryDirectory(prefix="graphstill-bench-") as temporary:
-        name, data, found = candidates(sources, Path(temporary), engine, root, task)
+        name, data, found = candidates(sources, Path(temporary), engine, root, task_of(task))
         data = data.to("cpu")
         file, arrays, energy = Path(temporary) / "graph.npz", arrays_of(data), Energy()
         np.savez(file, allow_pickle=False, **arrays)

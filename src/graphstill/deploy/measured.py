@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphstill.data import Task
 from graphstill.deploy.bench import bench as measure
-from graphstill.deploy.source import Trained
+from graphstill.deploy.source import OwnTask, Trained
 
 
 class Measured(list[dict[str, Any]]):
@@ -35,7 +34,7 @@ class Measured(list[dict[str, Any]]):
 
 def bench(
     *networks: Trained | Mapping[str, Trained],
-    task: Task | None = None,
+    task: OwnTask = None,
     threads: int = 1,
     rounds: int = 20,
     seconds: float = 0.1,
@@ -49,8 +48,8 @@ def bench(
         networks: runs and their folders, exported folders, trained modules or `Teacher`s, one after another, or one
             mapping that gives each a name. The first is what the others are compared with. Each is exported and runs
             without torch; a module that cannot be exported makes its full passes in torch, and has no other times.
-        task: the data they were trained on, checked by its hash. Exported folders of a named data set and runs of
-            recipes find theirs by themselves.
+        task: the data they were trained on, or the file of its `save`; checked by its hash. Exported folders of a named
+            data set and runs of recipes find theirs by themselves.
         threads: of each prediction.
         rounds: how often they take turns.
         seconds: about how long the slowest is measured for each kind of call in each round.

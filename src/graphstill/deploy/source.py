@@ -20,6 +20,8 @@ RESULT, COMPARISON, RECIPE, STUDENT = "result.json", "comparison.json", "recipe.
 
 #: What can be exported and measured: a run or its folder, or a module that was trained elsewhere.
 Trained = Run | nn.Module | Teacher | str | Path
+#: Data, or the file that they are in.
+OwnTask = Task | str | Path | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,10 @@ def source_of(run: Trained, task: Task | None = None, baseline: Run | str | Path
         CheckpointError: no finished run there. ConfigError: a module without its task, or something else.
     """
     twin = Run.load(baseline) if isinstance(baseline, str | Path) else baseline
+    if twin is not None and not isinstance(twin, Run):
+        raise ConfigError(
+            f"baseline is a {type(twin).__name__}: give the Run of the undistilled student, or its folder"
+        )
     if isinstance(run, Run):
         return Source(run, baseline=twin)
     if isinstance(run, nn.Module | Teacher):
@@ -78,9 +84,17 @@ def source_of(run: Trained, task: Task | None = None, baseline: Run | str | Path
     return Source(Run.load(folder), _json(above / COMPARISON), _yaml(above / RECIPE), twin)
 
 
-def read_task(path: Path | None) -> NodeTask | None:
-    """Data of one's own, from a file."""
-    return None if path is None else NodeTask.from_npz(path)
+def task_of(given: OwnTask) -> Task | None:
+    """A task as it is, or from the file that `save` wrote.
+
+    Raises:
+        ConfigError: something else is given. DataError: no such file, or one that is no task.
+    """
+    if isinstance(given, str | Path):
+        return NodeTask.from_npz(given)
+    if given is not None and not isinstance(given, Task):
+        raise ConfigError(f"task is a {type(given).__name__}: give a task, or the path of a file that task.save wrote")
+    return given
 
 
 def _given(module: nn.Module | Teacher, task: Task | None) -> Run:

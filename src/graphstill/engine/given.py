@@ -57,9 +57,8 @@ def evaluate(
     """
     started = time.perf_counter(), time.process_time()
     if not isinstance(task, NodeTask):
-        raise ConfigError(
-            f"evaluate on task {task.name!r}, which has {task.kind}s: give a task of nodes, or train there"
-        )
+        what = f"task {task.name!r} of {task.kind}s" if isinstance(task, Task) else f"a {type(task).__name__}"
+        raise ConfigError(f"evaluate on {what}: give a task of nodes, which the network was trained for")
     cohort = _cohort(network, task).to(task.y.device)
     numbers = list(range(cohort.members)) if seeds is None else check_seeds(seeds)
     if len(numbers) != cohort.members:
