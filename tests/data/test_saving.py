@@ -136,6 +136,11 @@ def test_a_changed_file_is_refused(changed: str, tmp_path: Path) -> None:
         {"walks": {"roots": "a"}},
         {"batch_graphs": "x"},
         {"unused": 1},
+        {"unused": [1]},
+        {"edges_removed": [1]},
+        {"edges_removed": [{"share": "a", "seed": 0}]},
+        {"walks": {"roots": -1, "length": 1}},
+        {"format": "1"},
     ],
 )
 def test_facts_that_save_does_not_write_are_refused(facts: Any, tmp_path: Path) -> None:

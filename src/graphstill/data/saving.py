@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,7 +35,31 @@ KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("positions", "walks"), (dict, NOTHING)),
     "normalize": (str, NOTHING),
 }
-SIZES = {"positions": ("dimensions", "window"), "walks": ("roots", "length")}
+
+
+def _whole(*keys: str) -> Callable[[dict[str, Any] | None], bool]:
+    """Whether whole numbers from 0 up stand under these keys, or there is nothing."""
+
+    def good(sizes: dict[str, Any] | None) -> bool:
+        return sizes is None or (sizes.keys() == set(keys) and all(type(n) is int and n >= 0 for n in sizes.values()))
+
+    return good
+
+
+def _shares(removed: list[Any]) -> bool:
+    return all(isinstance(one, dict) and one.keys() == {"share", "seed"} for one in removed) and all(
+        isinstance(value, int | float) for one in removed for value in one.values()
+    )
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {
+    "format": lambda number: number == FORMAT,
+    "positions": _whole("dimensions", "window"),
+    "walks": _whole("roots", "length"),
+    "edges_removed": _shares,
+    "train_removed": _shares,
+    "unused": lambda names: all(isinstance(name, str) for name in names),
+}
 
 
 @dataclass(frozen=True)
@@ -150,17 +174,13 @@ def with_facts(arrays: Arrays, meta: Mapping[str, Any], where: object) -> Arrays
     except TypeError as error:
         raise DataError(f"meta of {where} is not what task.save writes ({error}): {_REMEDY}") from error
     wrong = [key for key, kind in KINDS.items() if not isinstance(getattr(saved, key), kind)]
-    wrong += [key for key, keys in SIZES.items() if key not in wrong and not _whole(getattr(saved, key), keys)]
-    if wrong or saved.format != FORMAT or (saved.positions or {}).get("dimensions", 0) >= arrays.x.shape[1]:
-        what = ", ".join(f"{key}={getattr(saved, key)!r:.60}" for key in wrong or ("format", "positions"))
+    wrong += [key for key, good in CHECKS.items() if key not in wrong and not good(getattr(saved, key))]
+    width = 0 if wrong or saved.positions is None else saved.positions["dimensions"]
+    if wrong or (width and (len(arrays.x.shape) != 2 or width >= arrays.x.shape[1])):
+        what = ", ".join(f"{key}={getattr(saved, key)!r:.60}" for key in wrong or ["positions"])
         raise DataError(f"meta of {where} is not what task.save writes ({what}): {_REMEDY}")
     public = arrays.public if arrays.public is not None else PublicSplits(None, None, None)
     return replace(arrays, saved=saved, binarized=saved.binarized, public=replace(public, name=saved.split))
-
-
-def _whole(sizes: dict[str, int] | None, keys: tuple[str, ...]) -> bool:
-    """Whether these are whole numbers from 0 up under these keys, or nothing."""
-    return sizes is None or (sizes.keys() == set(keys) and all(type(n) is int and n >= 0 for n in sizes.values()))
 
 
 _REMEDY = "save the task again with this version of graphstill, or leave the key 'graphstill' out of meta"
@@ -174,10 +194,10 @@ def built(task: Task, arrays: Arrays, options: Mapping[str, Any]) -> Task:
         return task
     own = {key: getattr(saved, key) for key in ("name", "metric", "inductive", "sparse", "batch_graphs")}
     width = 0 if saved.positions is None else saved.positions["dimensions"]
-    columns = replace(arrays, x=arrays.x[:, : arrays.x.shape[1] - width])
+    columns = replace(arrays, x=arrays.x[:, :-width]) if width else arrays
     given = {key: value for key, value in options.items() if value is not None and value is not False}
     task._build(columns, **own | given)
-    made = _restored(task, saved, given, arrays.x[:, arrays.x.shape[1] - width :])
+    made = _restored(task, saved, given, arrays.x[:, -width:] if width else None)
     assert isinstance(made, type(task))
     return made
 
@@ -191,7 +211,7 @@ def _restored(task: NodeTask, saved: Saved, given: Mapping[str, Any], positions:
     task._normalize = "row" if "normalize" in given or saved.normalize == "row" else None
     task._edges_removed, task._train_removed = saved.edges_removed, saved.train_removed
     task._labels_shuffled, task.unused = saved.labels_shuffled, tuple(saved.unused)
-    if saved.positions is not None:
+    if positions is not None and saved.positions is not None:
         dense = positions.toarray() if hasattr(positions, "toarray") else positions
         task = task._with_columns(torch.from_numpy(np.ascontiguousarray(dense, np.float32)), saved.positions)
     asked = given.keys() & {"split", "train", "val", "normalize"} or task.inductive != saved.inductive

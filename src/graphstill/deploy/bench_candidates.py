@@ -176,14 +176,13 @@ def _task_of(found: Sequence[Candidate], root: str | Path | None, given: Task | 
     keys = ("dataset", "nodes", "edges", "features", "feature_normalization")
     wanted = [{key: protocol[key] for key in keys} for protocol in protocols]
     name = wanted[0]["dataset"]
-    try:
-        task = datasets.load(name, root=root, normalize=wanted[0]["feature_normalization"])
-    except DataError as error:
+    if name not in datasets.names(root):
         raise DataError(
-            f"it was trained on data that go by the name {name!r}, and none are found under it ({error}). Where: "
-            f"{found[0].directory}. Data of your own are given by a file: graphstill bench ... --task FILE.npz, which "
-            "task.save('FILE.npz') writes, or in Python by task="
-        ) from error
+            f"it was trained on data of your own, {name!r} (hash {found[0].manifest['data_hash'][:12]}), and a folder "
+            f"cannot know where they lie. Where: {found[0].directory}. Give them: --task FILE.npz, which "
+            "task.save('FILE.npz') writes, or in Python task="
+        )
+    task = datasets.load(name, root=root, normalize=wanted[0]["feature_normalization"])
     have = {key: task.protocol()[key] for key in keys}
     for candidate, own in zip(found, wanted, strict=True):
         if own != have:

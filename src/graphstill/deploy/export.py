@@ -59,8 +59,9 @@ def export(
         run: what `train`, `distill` or `evaluate` returned, or the folder of one; of a recipe's folder its student. Or
             a module that was trained elsewhere, or a `Teacher`, with its task: its test labels stay sealed.
         directory: the folder to make. It appears whole or not at all.
-        task: the data of the run, or the file of its `save`. Engines are then compared and timed on its graph; otherwise
-            on a random graph of the recorded size. Of images, the network is also compared on those for validation.
+        task: the data of the run, or the file of its `save`. Engines are then compared and timed on its graph;
+            otherwise on a random graph of the recorded size. Of images, the network is also compared on those for
+            validation.
         baseline: the undistilled student of the same seeds, or its folder: its figure and the gain, with an interval,
             go on the card. Of a recipe's folder they do so by themselves.
         member: its number; None for the one that validation picks; "ensemble" for the mean of the probabilities of all
