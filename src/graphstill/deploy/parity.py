@@ -166,8 +166,8 @@ def check(rows: Sequence[dict[str, Any]], engine: str, tolerance: float = TOLERA
         raise ExportError(
             f"engine {engine!r} differs from the trained network by {worst['difference']:.2g} on {kind} "
             f"{worst['case']}, more than {tolerance:g}: nothing was written; of a module of your own, look for what "
-            "its forward takes from the size of its input, which torch.onnx.export may fix (flips, slices, numbers made of "
-            "shapes); of a network of the zoo, report the model's options, or give another member="
+            "its forward takes from the size of its input, which torch.onnx.export may fix (flips, slices, numbers "
+            "made of shapes); of a network of the zoo, report the model's options, or give another member="
         )
 
 
