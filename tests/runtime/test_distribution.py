@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import shutil
@@ -88,6 +89,19 @@ def test_it_holds_what_it_imports_and_not_what_trains(site: Path) -> None:
     (metadata,) = site.glob("*.dist-info/METADATA")
     asked = [line for line in metadata.read_text().splitlines() if line.startswith("Requires-Dist") and ";" not in line]
     assert {line.split()[1].split(">")[0] for line in asked} == {"numpy", "onnxruntime"}
+
+
+def test_nothing_in_it_imports_what_is_not_there(site: Path) -> None:
+    """Functions import too: every module of graphstill that a file names is in the wheel."""
+    there = {
+        ".".join(path.relative_to(site).with_suffix("").parts).removesuffix(".__init__")
+        for path in (site / "graphstill").rglob("*.py")
+    }
+    for path in (site / "graphstill").glob("*/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "graphstill":
+                named = {f"{node.module}.{alias.name}" for alias in node.names}
+                assert node.module in there if node.module != "graphstill" else named <= there, (path.name, named)
 
 
 def test_the_verb(site: Path, folders: dict[str, Path], tmp_path: Path) -> None:
