@@ -21,7 +21,7 @@ from rich.console import Console
 
 from graphstill import datasets
 from graphstill.allocator import recycle_large_buffers
-from graphstill.cli import bench
+from graphstill.deploy import bench_table
 from graphstill.deploy.export import export
 from graphstill.engine import train
 from graphstill.environment import environment
@@ -93,7 +93,7 @@ def main() -> None:
 def bench_text(found: dict[str, Any]) -> str:
     """What `graphstill bench` prints, as a block."""
     console = Console(width=118, file=io.StringIO(), record=True)
-    console.print(bench.table(found))
+    console.print(bench_table.table(found))
     return "```text\n" + "\n".join(line.rstrip() for line in console.export_text().splitlines()) + "\n```"
 
 

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "engine": {"data", "nn", "models", "method", "methods", "losses", "ops"},
     "study": {"engine", "data", "nn", "models", "method", "methods", "vision"},
     "report": {"study.statistics"},  # otherwise files only
-    "deploy": {"engine", "data", "nn", "ops", "runtime"},
+    "deploy": {"engine", "data", "nn", "ops", "runtime", "study.statistics"},
     "runtime": set(),  # what serves a student needs numpy and onnxruntime, nothing of the training stack
     "serve": {"runtime"},
     "cli": {"study", "report", "deploy", "runtime", "serve"},

@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from graphstill.data import ImageTask as ImageTask
     from graphstill.data import NodeTask as NodeTask
     from graphstill.deploy.export import export as export
+    from graphstill.deploy.measured import Measured as Measured
+    from graphstill.deploy.measured import bench as bench
     from graphstill.engine import Ensemble as Ensemble
     from graphstill.engine import Run as Run
     from graphstill.engine import Summary as Summary
     from graphstill.engine import Teacher as Teacher
     from graphstill.engine import Training as Training
     from graphstill.engine import distill as distill
+    from graphstill.engine import evaluate as evaluate
     from graphstill.engine import train as train
     from graphstill.errors import GraphstillError as GraphstillError
     from graphstill.method import Method as Method
@@ -40,12 +43,15 @@ _HOMES = {
     "ImageTask": "graphstill.data",
     "NodeTask": "graphstill.data",
     "export": "graphstill.deploy.export",
+    "Measured": "graphstill.deploy.measured",
+    "bench": "graphstill.deploy.measured",
     "Ensemble": "graphstill.engine",
     "Run": "graphstill.engine",
     "Summary": "graphstill.engine",
     "Teacher": "graphstill.engine",
     "Training": "graphstill.engine",
     "distill": "graphstill.engine",
+    "evaluate": "graphstill.engine",
     "train": "graphstill.engine",
     "GraphstillError": "graphstill.errors",
     "Method": "graphstill.method",
@@ -60,6 +66,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    try:
+        return _find(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"graphstill.{name} needs {error.name!r}, which is not installed here: this is the runtime alone, or an "
+            "installation without its dependencies; run: pip install graphstill",
+            name=error.name,
+        ) from error
+
+
+def _find(name: str) -> Any:
     home = _HOMES.get(name)
     if home == "":
         return importlib.import_module(f"graphstill.{name}")

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphstill.cli.bench import table
 from graphstill.deploy.bench import COSTS, bench, latency, ratios, served_bytes
 from graphstill.deploy.bench_rounds import MOST, WORKER, Times, take_turns, workers
+from graphstill.deploy.bench_table import table
 from graphstill.deploy.energy import Energy
 from graphstill.deploy.families import plan_of
 from graphstill.deploy.multiply_adds import multiply_adds

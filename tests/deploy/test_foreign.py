@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 import graphstill as gs
+from graphstill.deploy.layers import layer_named_in
+from graphstill.deploy.onnx_graph import OPSET
+from graphstill.deploy.rewrites import POSITIONS, REDUCTIONS, count_axes_from_the_front
 from graphstill.errors import ExportError
 from graphstill.runtime import Predictor, verify
 from tests.tiny import tiny_task
@@ -90,3 +94,122 @@ def test_what_cannot_be_exported_is_refused(module: type[nn.Module], reason: str
     with pytest.raises(ExportError, match="an ensemble of"):
         twice.export(tmp_path / "student", member="ensemble")
     assert list(tmp_path.iterdir()) == []
+
+
+class Layers(nn.Module):
+    """Two layers of a kind, whose messages are reduced over axes counted from the end."""
+
+    def __init__(self, make: Callable[[int, int], nn.Module]) -> None:
+        super().__init__()
+        self.first, self.second = make(64, 6), make(6, 3)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        logits: Tensor = self.second(self.first(x, edge_index).relu(), edge_index)
+        return logits
+
+
+def conv(name: str, **options: Any) -> Callable[[int, int], nn.Module]:
+    import torch_geometric.nn
+
+    return lambda inputs, outputs: getattr(torch_geometric.nn, name)(inputs, outputs, **options)
+
+
+HEADS = {"heads": 2, "concat": False}
+DEGREES = torch.tensor([0, 3, 5, 4, 3])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("GATConv", HEADS),
+        ("GATv2Conv", HEADS | {"add_self_loops": False}),
+        ("TransformerConv", HEADS | {"beta": True}),
+        ("GeneralConv", {"attention": True, "heads": 2}),
+        ("PNAConv", {"aggregators": ["mean", "max", "min", "std"], "scalers": ["amplification"], "deg": DEGREES}),
+        ("GENConv", {"aggr": "softmax"}),
+        ("ResGatedGraphConv", {}),
+        ("SAGEConv", {"aggr": "max", "normalize": True}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_layers_on_graphs_without_edges(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    """Parity itself holds these: edgeless graphs, a single node and isolated nodes are among its cases."""
+    torch.manual_seed(0)
+    network = Layers(conv(name, **options)).eval()
+    path = gs.export(network, tmp_path / "out", task=tiny_task())
+    x = torch.randn(4, 64)
+    nothing = torch.zeros(2, 0, dtype=torch.int64)
+    with torch.no_grad():
+        expected = network(x, nothing).numpy()
+    np.testing.assert_allclose(Predictor(path).logits(x.numpy(), nothing.numpy()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("reduction", [*REDUCTIONS, *POSITIONS])
+def test_axes_are_counted_from_the_front(reduction: str) -> None:
+    """Every reduction of nothing over its last axes has the shape that numpy gives it."""
+    import onnx
+    import onnxruntime
+
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    position = reduction in POSITIONS
+    options = {"axis": -1} if position else {}
+    node = helper.make_node(reduction, ["x"] if position else ["x", "axes"], ["y"], keepdims=0, **options)
+    ports = [helper.make_tensor_value_info("x", float32, ["edges", 2, 4])], [helper.make_empty_tensor_value_info("y")]
+    axes = [] if position else [helper.make_tensor("axes", onnx.TensorProto.INT64, [1], [-1])]
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(helper.make_graph([node], "one", *ports, axes), opset_imports=opset, ir_version=10)
+
+    def shape(edges: int) -> tuple[int, ...]:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        made: np.ndarray = session.run(None, {"x": np.ones((edges, 2, 4), np.float32)})[0]
+        return made.shape
+
+    assert count_axes_from_the_front(model) == 1
+    assert (shape(0), shape(5)) == ((0, 2), (5, 2))
+    assert count_axes_from_the_front(model) == 0
+
+
+class FirstEdge(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        logits: Tensor = self.linear(x) + edge_index[0, 0]
+        return logits
+
+
+class AsksItsValues(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        logits: Tensor = self.linear(x if float(x.sum()) > 0 else -x)
+        return logits
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (
+            FirstEdge,
+            r"in torch, fails on a graph with 9 nodes, no edges in its layer 'first' \(FirstEdge\) \(IndexError",
+        ),
+        (AsksItsValues, r"refuses Layers in its layer 'first' \(AsksItsValues\)"),
+    ],
+)
+def test_the_layer_at_fault_is_named(
+    layer: Any, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ExportError, match=message):
+        gs.export(Layers(layer), tmp_path / "out", task=tiny_task())
+    assert list(tmp_path.iterdir()) == []
+    assert "onnxruntime" not in capfd.readouterr().err
+
+
+def test_an_engine_s_node_tells_its_layer() -> None:
+    assert (
+        layer_named_in("while running ScatterND node. Name:'convs.1/node_scatter' Status") == " in its layer 'convs.1'"
+    )
+    assert layer_named_in("while running ScatterND node. Name:'' Status") == ""

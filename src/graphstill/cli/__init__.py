@@ -14,11 +14,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from graphstill import threads
     from graphstill.allocator import recycle_large_buffers
-    from graphstill.cli.app import run
 
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        from graphstill.cli.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("graphstill"):
+            raise
+        from graphstill.runtime.__main__ import main as verify_alone  # installed without what the command needs
+
+        verify_alone(given)
+        return
     recycle_large_buffers()
     threads.adapt()
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    sys.exit(run(given))
 
 
 __all__ = ["main"]

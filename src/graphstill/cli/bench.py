@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from graphstill.cli.output import Debug, Json, emit, log
-from graphstill.cli.runs import Root
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from graphstill.cli.runs import OwnTask, Root
 
 NAME = "bench"
 
 
 def command(
     sources: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="The run of a recipe, or folders that `export` wrote.")
+        list[Path], typer.Argument(metavar="RUN", help="The run of a recipe, or runs and folders that `export` wrote.")
     ],
+    task: OwnTask = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of each prediction.")] = 1,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often the models take turns.")] = 20,
     engine: Annotated[
@@ -34,81 +32,11 @@ def command(
 ) -> None:
     """Measure size, time and memory of a student beside the undistilled student and the teacher."""
     from graphstill.deploy.bench import bench
+    from graphstill.deploy.bench_table import table
     from graphstill.files import atomic_write_json
 
-    found = bench(sources, threads=threads, rounds=rounds, engine=engine, pyg=pyg, root=root)
+    found = bench(sources, task=task, threads=threads, rounds=rounds, engine=engine, pyg=pyg, root=root)
     if out is not None:
         atomic_write_json(out, found)
         log(f"written: {out}")
     emit(found, json, lambda: table(found))
-
-
-def table(found: dict[str, Any]) -> Table:
-    """A column a model, and one for how many times as much each of the others costs as the first."""
-    from rich.table import Table
-
-    graph, models = found["graph"], found["models"]
-    view = Table(
-        title=f"{found['name']}: {graph['dataset']}, {graph['nodes']:,} nodes, {graph['edges']:,} edges; "
-        f"{found['threads']} thread{'s' if found['threads'] > 1 else ''}, {found['rounds']} rounds",
-        caption="\n".join(_below(found)) or None,
-        title_justify="left",
-        caption_justify="left",
-        box=None,
-        pad_edge=False,
-    )
-    view.add_column("", no_wrap=True)
-    for row in models:
-        view.add_column(row["role"], justify="right", no_wrap=True)
-    for role in found["ratios"]:
-        view.add_column(f"{role}\n/ {models[0]['role']}", justify="right", no_wrap=True)
-    for label, key, text in _lines(found):
-        if any(row.get(key) is not None for row in models):
-            cells = [text(row[key]) if row.get(key) is not None else "-" for row in models]
-            times = [ratio.get(key) for ratio in found["ratios"].values()]
-            view.add_row(label, *cells, *("" if time is None else f"{time:.2f}x" for time in times))
-    return view
-
-
-def _lines(found: dict[str, Any]) -> list[tuple[str, str, Any]]:
-    """(label, key of a row, how its value is written)."""
-
-    def of_run(test: dict[str, Any]) -> str:
-        spread = test["all_seeds"]
-        return "-" if spread is None else f"{100 * spread['mean']:.2f} ({spread['seeds']})"
-
-    def of_member(test: dict[str, Any]) -> str:
-        return "-" if test["member"] is None else f"{100 * test['member']:.2f}"
-
-    def milliseconds(ms: float) -> str:
-        return f"{ms:.{2 if ms < 100 else 0}f}"
-
-    def percentiles(ms: dict[str, float]) -> str:
-        return "/".join(milliseconds(ms[p]) for p in ("p50", "p95", "p99"))
-
-    def count(value: float) -> str:
-        return f"{value:,.0f}"
-
-    return [
-        ("model", "model", lambda model: model["name"]),
-        ("engine", "engine", str),
-        (f"test {found['metric']}, mean (seeds)", "test", of_run),
-        ("  of the member that is measured", "test", of_member),
-        ("parameters", "parameters", count),
-        ("KiB on disk", "bytes", lambda size: f"{size / 1024:,.0f}"),
-        ("10^6 multiply-adds, full graph", "multiply_adds", lambda n: f"{n / 1e6:,.2f}"),
-        ("one node, ms p50/p95/p99", "node_ms", percentiles),
-        ("  CPU ms", "node_cpu_ms", milliseconds),
-        (f"{found['batch_nodes']:,} nodes, ms p50/p95/p99", "batch_ms", percentiles),
-        ("  CPU ms", "batch_cpu_ms", milliseconds),
-        ("full graph, ms p50/p95/p99", "full_ms", percentiles),
-        ("  CPU ms", "full_cpu_ms", milliseconds),
-        ("nodes a second, full graph", "nodes_per_second", count),
-        ("peak memory, MiB", "memory_mb", lambda mb: f"{mb:,.1f}"),
-        ("joules, full graph", "joules", lambda joules: f"{joules:.3f}"),
-    ]
-
-
-def _below(found: dict[str, Any]) -> list[str]:
-    eager = [f"{role}, full graph, eagerly: {ms['p50']:.2f} ms" for role, ms in found["pyg"].items()]
-    return [*eager, *found["notes"]]

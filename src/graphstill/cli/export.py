@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from graphstill.cli.output import Debug, Json, emit, log
-from graphstill.cli.runs import Root
+from graphstill.cli.runs import OwnTask, Root
 from graphstill.errors import DataError
 
 NAME = "export"
@@ -31,6 +31,16 @@ def command(
         str | None,
         typer.Option("--engine", metavar="onnx|split|int8", help="[default: the faster]", show_default=False),
     ] = None,
+    task: OwnTask = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            "--baseline",
+            metavar="RUN",
+            help="The undistilled student, for the card. [default: the recipe's]",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder that was exported before.")] = False,
     root: Root = None,
     json: Json = False,
@@ -39,19 +49,19 @@ def command(
     """Write a trained student as a folder that runs without torch, after checking that it computes the same."""
     from graphstill.deploy.export import write
     from graphstill.deploy.options import Options
-    from graphstill.deploy.source import source_of
+    from graphstill.deploy.source import source_of, task_of
     from graphstill.runtime.manifest import read_manifest
 
-    source = source_of(run)
+    source = source_of(run, baseline=baseline)
     number = int(member) if member is not None and member.isdigit() else member
     try:
-        task = source.task(root)
+        data = task_of(task) or source.task(root)
     except DataError as error:
-        if int8 is not None:
+        if int8 is not None or task is not None:
             raise
-        task = None
+        data = None
         log(f"without the data of the run: {error}")
-    path = write(source, out, task, Options(number, int8, engine, overwrite))
+    path = write(source, out, data, Options(number, int8, engine, overwrite))
     manifest = read_manifest(path)
     log(f"written: {path}")
     emit({**manifest, "directory": str(path)}, json, lambda: summary(manifest))

@@ -47,6 +47,11 @@ Root = Annotated[
     ),
 ]
 
+OwnTask = Annotated[
+    Path | None,
+    typer.Option("--task", metavar="FILE.npz", help="Data of your own, as task.save wrote it.", show_default=False),
+]
+
 Device = Annotated[
     str | None,
     typer.Option(

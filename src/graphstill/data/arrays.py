@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from graphstill.data.choose import PublicSplits
 from graphstill.data.splits import PARTS, labelled
 from graphstill.data.validation import check_edges
 from graphstill.errors import DataError, GraphstillWarning
+
+if TYPE_CHECKING:
+    from graphstill.data.saving import Saved
 
 #: Names under which PyG, networkx and others keep something for each edge.
 EDGE_ARRAYS = ("edge_weight", "edge_weights", "edge_attr", "edge_attrs", "edge_features", "weight", "edge_type")
@@ -33,6 +36,7 @@ class Arrays:
         num_classes: of single-label data; the largest label + 1 by default.
         binarized: whether x was made 0 and 1 from what is stored.
         unused: what is given for each edge beside its ends, such as "edge_weight".
+        saved: what the task was that these arrays were saved from, if any.
     """
 
     x: Any
@@ -43,6 +47,7 @@ class Arrays:
     num_classes: int | None = None
     binarized: bool = False
     unused: tuple[str, ...] = ()
+    saved: Saved | None = None
 
 
 def from_pyg(data: Any) -> Arrays:

@@ -150,7 +150,7 @@ def load(
         train, val = (given if given is not None else own for given, own in ((train, entry.train), (val, entry.val)))
     task = NodeTask._from(
         arrays,
-        name=Path(name).stem if name.endswith(".npz") else name,
+        name=(arrays.saved.name if arrays.saved else Path(name).stem) if name.endswith(".npz") else name,
         split=drawn,
         seed=seed,
         train=train,

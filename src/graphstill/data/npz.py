@@ -13,6 +13,7 @@ from graphstill import archives
 from graphstill.data.arrays import EDGE_ARRAYS, Arrays, graph_split, say_unused
 from graphstill.data.choose import PublicSplits
 from graphstill.data.convert import as_tensor
+from graphstill.data.saving import with_facts
 from graphstill.data.splits import PARTS
 from graphstill.errors import DataError
 
@@ -80,7 +81,9 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
         if (np.diff(ptr) < 0).any():
             raise DataError(f"graph_ptr of {path} falls: it rises from 0 to the number of nodes, one step a graph")
         public = graph_split(*(as_tensor(array, "y or split") for array in (kinds, ptr, y)))
-    return Arrays(x, found["edge_index"], y, public, ptr, _classes(path, found), unused=say_unused(found))
+    meta = _meta(path, found)
+    made = Arrays(x, found["edge_index"], y, public, ptr, _classes(path, meta), unused=say_unused(found))
+    return with_facts(made, meta, path)
 
 
 def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
@@ -99,20 +102,34 @@ def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
     return matrix
 
 
-def _classes(path: Path, found: Mapping[str, np.ndarray]) -> int | None:
+def _meta(path: Path, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The JSON object that goes with the arrays; empty where there is none."""
     if "meta" not in found:
-        return None
+        return {}
     try:
         meta = json.loads(str(found["meta"]))
+    except (ValueError, RecursionError) as error:
+        raise _no_meta(path, error) from error
+    if not isinstance(meta, dict):
+        raise _no_meta(path, type(meta).__name__)
+    return meta
+
+
+def _classes(path: Path, meta: Mapping[str, Any]) -> int | None:
+    try:
         number = meta.get("num_classes")
         if number is not None and (isinstance(number, bool) or number != int(number) or abs(number) > 2**31):
             raise ValueError(f"num_classes is {str(number)[:40]}")
         return None if number is None else int(number)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise DataError(
-            f"meta of {path} is not a JSON object with a whole num_classes ({error}): "
-            "write json.dumps({...}), or leave meta out"
-        ) from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _no_meta(path, error) from error
+
+
+def _no_meta(path: Path, reason: object) -> DataError:
+    return DataError(
+        f"meta of {path} is not a JSON object with a whole num_classes ({reason}): write json.dumps({{...}}), or leave "
+        "meta out"
+    )
 
 
 def _of_objects(path: Path, name: str) -> str:

@@ -67,13 +67,17 @@ def with_positions(task: NodeTask, dimensions: int = 64, window: int = 10) -> No
         near = _neighbours(views.graph)[unseen][:, nodes]
         full[unseen] = near @ seen / np.maximum(near.sum(axis=1), 1).reshape(-1, 1)
     length = _mean_square(batch.x) / max(float(np.square(seen).sum() / len(seen)), 1e-12)
-    x = _beside(views.x, torch.from_numpy(full * np.float32(np.sqrt(length))))
-    how = {"dimensions": dimensions, "window": window}
+    x = torch.from_numpy(full * np.float32(np.sqrt(length)))
+    return with_columns(task, x, {"dimensions": dimensions, "window": window})
+
+
+def with_columns(task: NodeTask, positions: Tensor, how: dict[str, int]) -> NodeTask:
+    """A copy with these positions [nodes, dimensions] behind its features, which were made as `how` says."""
     changed = task._derive(
-        replace(views, x=x),
+        replace(task._views, x=_beside(task._views.x, positions)),
         positions=hashlib.sha256(f"co-occurrences, {sorted(how.items())}".encode()).digest(),
     )
-    changed.in_features, changed._positions = task.in_features + dimensions, how
+    changed.in_features, changed._positions = task.in_features + positions.shape[1], how
     return changed
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, Self, Unpack
 import torch
 from torch import Tensor
 
-from graphstill.data import derived, hashing, positions, walks
+from graphstill.data import derived, hashing, positions, saving, walks
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
 from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
@@ -117,15 +117,13 @@ class NodeTask:
 
     @classmethod
     def from_npz(cls, path: str | Path, **options: Unpack[SplitOptions]) -> Self:
-        """From an `.npz` of plain arrays, laid out as `graphstill.data.npz.read_npz` says."""
-        options.setdefault("name", Path(path).stem)
-        return cls._from(read_npz(path), **options)
+        """From an `.npz` that `save` wrote, or of plain arrays, laid out as `graphstill.data.npz.read_npz` says."""
+        arrays = read_npz(path)
+        return cls._from(arrays, **({"name": Path(path).stem} if arrays.saved is None else {}) | options)
 
     @classmethod
     def _from(cls, arrays: Arrays, **options: Unpack[SplitOptions]) -> Self:
-        task = cls.__new__(cls)
-        task._build(arrays, **options)
-        return task
+        return saving.built(cls.__new__(cls), arrays, options)
 
     def _build(
         self,
@@ -267,6 +265,8 @@ class NodeTask:
     without_train_nodes = derived.without_train_nodes
     with_shuffled_labels = derived.with_shuffled_labels
     with_positions = positions.with_positions
+    _with_columns = positions.with_columns
+    save = to_npz = saving.save
     with_walks = walks.with_walks
 
     def _with_walks(self, how: walks.Walks) -> NodeTask:

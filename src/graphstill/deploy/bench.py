@@ -14,9 +14,11 @@ import torch
 
 from graphstill.data import NodeTask
 from graphstill.deploy.bench_candidates import Candidate, arrays_of, candidates
+from graphstill.deploy.bench_names import named
 from graphstill.deploy.bench_rounds import BATCH, Eager, Samples, Timed, Times, Worker, take_turns, workers
 from graphstill.deploy.energy import Energy
 from graphstill.deploy.multiply_adds import multiply_adds
+from graphstill.deploy.source import OwnTask, Trained, task_of
 from graphstill.environment import environment
 from graphstill.errors import ConfigError
 from graphstill.ops import SparseFeatures
@@ -30,8 +32,9 @@ BUSY = 1.5
 
 
 def bench(
-    source: str | Path | Sequence[str | Path],
+    source: Trained | Sequence[Trained] | Mapping[str, Trained],
     *,
+    task: OwnTask = None,
     threads: int = 1,
     rounds: int = 20,
     seconds: float = 0.1,
@@ -39,14 +42,18 @@ def bench(
     pyg: bool = False,
     root: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Measure the models of a recipe's run, or of exported folders, on their full graph.
+    """Measure the models of a recipe's run, or runs, exported folders and trained modules, on their full graph.
 
     Each model runs in a process of its own without torch. They take turns, `rounds` times, and answer for the same
     nodes; ratios are those of medians over all rounds. Features are in memory and edges sorted before the clock starts.
 
     Args:
         source: the directory of a recipe's run, whose parts are exported into a temporary folder, each with the engine
-            that is fastest for it (or `engine`); or exported folders, of which the first is compared with the others.
+            that is fastest for it (or `engine`); or runs, exported folders and trained modules, by name or one after
+            another, of which the first is compared with the others. A network that cannot be exported makes its full
+            passes in torch, in this process.
+        task: the data that all of them were trained on, checked by its hash; needed for modules and for runs without a
+            recipe. None is the data set whose name the folders hold.
         threads: of each prediction.
         seconds: about how long the slowest model is measured for each kind of call in each round.
         engine: "onnx", "split" or "int8" for all of them.
@@ -70,28 +77,30 @@ def bench(
         raise ConfigError(
             f"threads={threads}, rounds={rounds}, seconds={seconds:g}. Where: bench. Give numbers above 0."
         )
-    paths = [Path(path) for path in ([source] if isinstance(source, str | Path) else source)]
+    sources = named(source)
     with tempfile.TemporaryDirectory(prefix="graphstill-bench-") as temporary:
-        name, task, found = candidates(paths, Path(temporary), engine, root)
-        file, arrays, energy = Path(temporary) / "graph.npz", arrays_of(task), Energy()
+        name, data, found = candidates(sources, Path(temporary), engine, root, task_of(task))
+        data = data.to("cpu")
+        file, arrays, energy = Path(temporary) / "graph.npz", arrays_of(data), Energy()
         np.savez(file, allow_pickle=False, **arrays)
-        passes = {one.role: one.eager(task) for one in found} if pyg else {}
-        eager = {f"{role} in PyG": Eager(call) for role, call in passes.items() if call is not None}
-        directories = {one.role: one.directory for one in found}
+        passes = {one.role: one.eager(data) for one in found if pyg or one.directory is None}
+        calls = {role: Eager(call) for role, call in passes.items() if call is not None}
+        directories = {one.role: one.directory for one in found if one.directory is not None}
+        beside = {f"{role} in PyG": call for role, call in calls.items() if role in directories}
         with workers(directories, file, threads, engine) as running, _torch_threads(threads):
-            turns: dict[str, Timed] = {**running, **eager}
-            samples = take_turns(turns, task.num_nodes, rounds, seconds, energy)
-            rows = [_row(one, running[one.role], samples[one.role], task, arrays["edge_index"]) for one in found]
+            turns: dict[str, Timed] = {one.role: running.get(one.role) or calls[one.role] for one in found}
+            samples = take_turns(turns | beside, data.num_nodes, rounds, seconds, energy)
+        rows = [_row(one, running.get(one.role), samples[one.role], data, arrays["edge_index"]) for one in found]
     return {
         "name": name,
-        "metric": task.metric,
-        "graph": _graph(task),
+        "metric": data.metric,
+        "graph": _graph(data),
         "threads": threads,
         "rounds": rounds,
-        "batch_nodes": min(BATCH, task.num_nodes),
+        "batch_nodes": min(BATCH, data.num_nodes),
         "models": rows,
         "ratios": {row["role"]: ratios(row, rows[0]) for row in rows[1:]},
-        "pyg": {role: latency(samples[role].full.ms) for role in eager},
+        "pyg": {role: latency(samples[role].full.ms) for role in beside},
         "notes": _notes(found, rows, threads, energy),
         "environment": environment(),
     }
@@ -104,11 +113,13 @@ def latency(ms: Sequence[float]) -> dict[str, float]:
 
 
 def times(samples: Samples) -> dict[str, Any]:
-    """Percentiles of time passed, and the median of CPU time, for each kind of call."""
+    """Percentiles of time passed, and the median of CPU time, for each kind of call that was made."""
     found: dict[str, Any] = {}
     for kind in ("node", "batch", "full"):
         calls: Times = getattr(samples, kind)
-        found |= {f"{kind}_ms": latency(calls.ms), f"{kind}_cpu_ms": round(median(calls.cpu_ms), 4)}
+        made = bool(calls.ms)
+        found[f"{kind}_ms"] = latency(calls.ms) if made else None
+        found[f"{kind}_cpu_ms"] = round(median(calls.cpu_ms), 4) if made else None
     return found
 
 
@@ -131,30 +142,32 @@ def served_bytes(manifest: Mapping[str, Any], engine: str) -> int:
     return sum(size for name, size in sizes.items() if name.startswith("parts/"))
 
 
-def _row(one: Candidate, worker: Worker, samples: Samples, task: NodeTask, edge_index: Any) -> dict[str, Any]:
-    manifest = one.manifest
-    # Only the split engine leaves zeros out.
-    stored = _stored(task) if worker.engine == "split" else task.num_nodes * task.in_features
-    operations = multiply_adds(
-        one.directory,
-        manifest["plan"],
-        num_nodes=task.num_nodes,
-        features=task.in_features,
-        edge_index=edge_index,
-        stored=stored,
-    )
+def _row(one: Candidate, worker: Worker | None, samples: Samples, task: NodeTask, edge_index: Any) -> dict[str, Any]:
+    manifest, engine = one.manifest, "torch" if worker is None else worker.engine
+    costs: dict[str, Any] = {"bytes": None, "multiply_adds": None, "memory_mb": None}
+    if worker is not None and one.directory is not None:
+        operations = multiply_adds(
+            one.directory,
+            manifest["plan"],
+            num_nodes=task.num_nodes,
+            features=task.in_features,
+            edge_index=edge_index,
+            # Only the split engine leaves zeros out.
+            stored=_stored(task) if engine == "split" else task.num_nodes * task.in_features,
+        )
+        costs["bytes"] = served_bytes(manifest, engine)
+        costs["multiply_adds"] = operations if manifest["plan"] else None
+        costs["memory_mb"] = worker.memory_mb
     row = {
         "role": one.role,
         "model": manifest["model"],
         "member": manifest["member"],
-        "engine": worker.engine,
-        "test": one.test(worker.engine),
+        "engine": engine,
+        "test": one.test(engine),
         "parameters": manifest["parameters"],
-        "bytes": served_bytes(manifest, worker.engine),
-        "multiply_adds": operations if manifest["plan"] else None,
+        **costs,
         **times(samples),
         "nodes_per_second": round(1000 * task.num_nodes / median(samples.full.ms)),
-        "memory_mb": worker.memory_mb,
     }
     return row | ({"joules": round(median(samples.joules), 4)} if samples.joules else {})
 

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphstill.data import NodeTask, datasets
-from graphstill.deploy.export import export
-from graphstill.deploy.source import of_images
+from graphstill.data import ImageTask, NodeTask, Task, datasets
+from graphstill.deploy.export import export, write
+from graphstill.deploy.figures import results
+from graphstill.deploy.options import Options
+from graphstill.deploy.source import COMPARISON, RESULT, STUDENT, Source, Trained, of_images, source_of
 from graphstill.engine import Run
-from graphstill.errors import ConfigError, DataError
+from graphstill.errors import ConfigError, DataError, ExportError
 from graphstill.ops import SparseFeatures
 from graphstill.runtime.manifest import read_manifest
 
-COMPARISON = "comparison.json"
 PARTS = ("student", "baseline", "teacher")
 
 
@@ -29,18 +30,32 @@ class Candidate:
     """One model of a comparison.
 
     Attributes:
-        role: "student", "baseline", "teacher", or a folder's name.
-        directory: its export.
+        role: "student", "baseline", "teacher", a folder's name, or the name that was given.
+        directory: its export; None where it cannot be exported.
         run: what it was exported from, where that is known.
+        problem: why it cannot be exported.
     """
 
     role: str
-    directory: Path
+    directory: Path | None
     run: Run | None = None
+    problem: str = ""
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        return read_manifest(self.directory)
+        """Of its export; of one that has none, what is known of its run under the same keys."""
+        if self.directory is not None:
+            return read_manifest(self.directory)
+        assert self.run is not None
+        run = self.run
+        return {
+            "model": run.result["models"][0],
+            "member": run.best_member(),
+            "metric": run.result["metric"],
+            "parameters": run.result["parameters"],
+            "results": results(Source(run), (run.best_member(),)),
+            "protocol": run.result["protocol"],
+        }
 
     def test(self, engine: str) -> dict[str, Any]:
         """The test figure of the member that is measured, and of its run over all seeds; None where it is sealed.
@@ -53,6 +68,8 @@ class Candidate:
 
     def notes(self, engine: str) -> list[str]:
         """What a reader must know about its figures."""
+        if self.directory is None:
+            return [f"{self.role}: full passes in torch, in this process, for it cannot be exported: {self.problem}"]
         if engine != "int8":
             return []
         rounded = self.manifest["int8"]
@@ -80,33 +97,61 @@ class Candidate:
 
 
 def candidates(
-    paths: Sequence[Path], into: Path, engine: str | None, root: str | Path | None
+    sources: Mapping[str, Trained], into: Path, engine: str | None, root: str | Path | None, task: Task | None
 ) -> tuple[str, NodeTask, list[Candidate]]:
-    """A name for it all, the data, and the models. The parts of a recipe's run are exported into `into`.
+    """A name for it all, the data, and the models by their names. What is not exported yet is, into `into`.
 
     Raises:
-        ConfigError: nothing given, or a folder twice. DataError: the data is not what they were trained on.
+        ConfigError: nothing given, or no data for what needs some. DataError: the data is not what they were trained
+        on. ExportError: the run of a recipe cannot be exported.
     """
-    if len(paths) == 1 and (paths[0] / COMPARISON).is_file():
-        return _of_recipe(paths[0], into, engine, root)
-    if len(set(paths)) < max(1, len(paths)):
-        given = ", ".join(map(str, paths)) or "nothing"
-        raise ConfigError(
-            f"given: {given}. Where: graphstill bench. Give a recipe's run, or exported folders, each once."
-        )
-    names = [path.resolve().name for path in paths]
-    roles = names if len(set(names)) == len(names) else [str(path) for path in paths]
-    found = [Candidate(role, path) for role, path in zip(roles, paths, strict=True)]
-    return " | ".join(roles), _task_of(found, root), found
+    given = list(sources.values())
+    if len(given) == 1 and isinstance(given[0], str | Path) and (Path(given[0]) / COMPARISON).is_file():
+        return _of_recipe(Path(given[0]), into, engine, root, task)
+    if isinstance(task, ImageTask):
+        _refuse_images(task.protocol(), task.name)
+    folders = {role: Path(one) for role, one in sources.items() if isinstance(one, str | Path) and _is_export(one)}
+    found = {role: Candidate(role, folder) for role, folder in folders.items()}
+    data = _task_of(list(found.values()), root, task) if found or task is not None else None
+    for number, (role, one) in enumerate(sources.items()):
+        if role in folders:
+            continue
+        source = source_of(one, data)
+        _refuse_images(source.run.result["protocol"], role)
+        own = data if data is not None else source.task(root)
+        if not isinstance(own, NodeTask):
+            raise ConfigError(
+                f"{role} is a run, which does not hold its data (task {source.run.result['protocol']['dataset']!r}): "
+                "give them, task= in Python, --task FILE.npz on the command line (task.save('FILE.npz') writes it)"
+            )
+        data = own
+        found[role] = _exported(role, source, into / str(number), own, engine)
+    assert data is not None
+    return " | ".join(sources), data, [found[role] for role in sources]
+
+
+def _is_export(path: str | Path) -> bool:
+    """A path is an exported folder unless a run lies there."""
+    return not any((Path(path) / part).exists() for part in (RESULT, STUDENT, COMPARISON))
+
+
+def _exported(role: str, source: Source, into: Path, task: NodeTask, engine: str | None) -> Candidate:
+    """Exported, or, where that is not possible, as it is, to be run in torch."""
+    try:
+        write(source, into, task, Options(engine=engine, int8="dynamic" if engine == "int8" else None))
+    except ExportError as error:
+        return Candidate(role, None, source.run, str(error))
+    return Candidate(role, into, source.run)
 
 
 def _of_recipe(
-    path: Path, into: Path, engine: str | None, root: str | Path | None
+    path: Path, into: Path, engine: str | None, root: str | Path | None, given_task: Task | None
 ) -> tuple[str, NodeTask, list[Candidate]]:
     comparison = json.loads((path / COMPARISON).read_text(encoding="utf-8"))
     recipe = comparison["recipe"]
     _refuse_images(comparison["protocol"], path)
-    task = datasets.load(root=root, **recipe["task"])
+    task = datasets.load(root=root, **recipe["task"]) if given_task is None else given_task
+    assert isinstance(task, NodeTask)
     given = (recipe.get("teacher") or {}).get("run")
     found = []
     for part in PARTS:
@@ -118,25 +163,47 @@ def _of_recipe(
     return str(comparison["name"]), task, found
 
 
-def _task_of(found: Sequence[Candidate], root: str | Path | None) -> NodeTask:
-    """The data set that the folders say they were trained on; only its graph and features are used."""
+def _task_of(found: Sequence[Candidate], root: str | Path | None, given: Task | None) -> NodeTask:
+    """The data given, or the data set that the folders say they were trained on; its graph and features are used."""
     protocols = [candidate.manifest["protocol"] for candidate in found]
     for candidate, protocol in zip(found, protocols, strict=True):
         _refuse_images(protocol, candidate.directory)
+    if given is not None:
+        assert isinstance(given, NodeTask)
+        for candidate in found:
+            _check_hash(candidate, given)
+        return given
     keys = ("dataset", "nodes", "edges", "features", "feature_normalization")
     wanted = [{key: protocol[key] for key in keys} for protocol in protocols]
-    task = datasets.load(wanted[0]["dataset"], root=root, normalize=wanted[0]["feature_normalization"])
+    name = wanted[0]["dataset"]
+    if name not in datasets.names(root):
+        raise DataError(
+            f"it was trained on data of your own, {name!r} (hash {found[0].manifest['data_hash'][:12]}), and a folder "
+            f"cannot know where they lie. Where: {found[0].directory}. Give them: --task FILE.npz, which "
+            "task.save('FILE.npz') writes, or in Python task="
+        )
+    task = datasets.load(name, root=root, normalize=wanted[0]["feature_normalization"])
     have = {key: task.protocol()[key] for key in keys}
     for candidate, own in zip(found, wanted, strict=True):
         if own != have:
             raise DataError(
                 f"it was trained on {own}, the data here is {have}. Where: {candidate.directory}. "
-                "Compare models of one data set, and give its folder (--root)."
+                "Compare models of one data set, and give its folder (--root), or data of your own (--task FILE.npz)."
             )
     return task
 
 
-def _refuse_images(protocol: Mapping[str, Any], where: Path) -> None:
+def _check_hash(candidate: Candidate, task: NodeTask) -> None:
+    manifest = candidate.manifest
+    if manifest["data_hash"] != task.hash:
+        raise DataError(
+            f"it was trained on data {manifest['protocol']['dataset']!r} (hash {manifest['data_hash'][:12]}), not on "
+            f"task {task.name!r} (hash {task.hash[:12]}). Where: {candidate.directory}. Give the task that it was "
+            "trained on: the same features, edges, labels, split and setting."
+        )
+
+
+def _refuse_images(protocol: Mapping[str, Any], where: object) -> None:
     if of_images(protocol):
         raise ConfigError(
             f"it is a network of images, and what is measured here are passes over a graph. Where: {where}. "

@@ -100,20 +100,51 @@ def figures(m: Mapping[str, Any]) -> str:
     lines.append(f"| validation, this network ({which}{members}) | {100 * sum(validation) / len(validation):.2f} |")
     if r["test"] is not None:
         lines.append(f"| test, this network (one network: no claim about the method) | {100 * r['test']:.2f} |")
-    for name, spread in (r["all_seeds"] or {}).items():
-        std = "" if spread["std"] is None else f" ± {100 * spread['std']:.2f}"
-        seeds = "1 seed" if spread["seeds"] == 1 else f"{spread['seeds']} seeds"
-        lines.append(f"| test, {name} ({seeds}) | {100 * spread['mean']:.2f}{std} |")
-    for figure, text in (r["gain"] or {}).items():
-        lines.append(f"| gain over the plain student, {figure}, paired by seed | {text} |")
-    if r["gain"] is None:
-        lines.append("| gain over the plain student | not known: no undistilled twin was trained beside it |")
+    lines += [f"| test, {name} {_over_seeds(spread)} |" for name, spread in (r["all_seeds"] or {}).items()]
+    lines += _gain(m)
     if r["all_seeds"] is None:
         lines.append("| test | the test set was left sealed |")
     for part, taught in (r.get("teacher") or {}).items():
         values = taught[r["metric"]]
         lines.append(f"| {part}, the teacher itself | {100 * sum(values) / len(values):.2f} |")
     return "\n".join([*lines, *(line for text in r.get("warnings", ()) for line in ("", f"**Warning.** {text}."))])
+
+
+def _over_seeds(spread: Mapping[str, Any]) -> str:
+    std = "" if spread["std"] is None else f" ± {100 * spread['std']:.2f}"
+    seeds = "1 seed" if spread["seeds"] == 1 else f"{spread['seeds']} seeds"
+    return f"({seeds}) | {100 * spread['mean']:.2f}{std}"
+
+
+def _gain(m: Mapping[str, Any]) -> list[str]:
+    """The undistilled student and the difference to it, or why there is none."""
+    r = m["results"]
+    twin, gain = r.get("baseline"), r["gain"]
+    if gain is None:
+        why = {
+            "train": "none: this network was trained on labels alone",
+            "evaluate": "not known: this network was trained elsewhere",
+        }
+        text = why.get(r.get("kind"), "not known: no undistilled twin was trained beside it, or given as baseline")
+        return [f"| gain over the plain student | {text} |"]
+    lines = []
+    if twin is not None:
+        models = m["model"].get("models", [m["model"]])
+        same = all(model in models for model in twin["models"]) and len({str(model) for model in twin["models"]}) == 1
+        kind = "its twin" if same else ", ".join(model_text(model) for model in twin["models"][:1])
+        lines += [
+            f"| test, the plain student ({kind}), {name} {_over_seeds(spread)} |"
+            for name, spread in twin["all_seeds"].items()
+        ]
+    return lines + [
+        f"| gain over the plain student, {figure}, paired by seed | {text} |" for figure, text in gain.items()
+    ]
+
+
+def model_text(model: Mapping[str, Any]) -> str:
+    """A model and its options."""
+    options = ", ".join(f"{key}={value}" for key, value in model.items() if key not in ("name", "models"))
+    return f"{model['name']}, {options}" if options else str(model["name"])
 
 
 def _checks(m: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from graphstill.deploy.onnx_graph import compile_dense
 from graphstill.deploy.options import Member, Options
 from graphstill.deploy.parity import TOLERANCE, Case
 from graphstill.deploy.plan import Dense
-from graphstill.deploy.source import Source, source_of
+from graphstill.deploy.source import OwnTask, Source, Trained, source_of, task_of
 from graphstill.deploy.subject import GraphSubject, subject_of
 from graphstill.deploy.weights import write_weights
 from graphstill.engine import Run
@@ -39,10 +39,11 @@ ENGINES = ("onnx", "split", "int8")
 
 
 def export(
-    run: Run | str | Path,
+    run: Trained,
     directory: str | Path,
     *,
-    task: Task | None = None,
+    task: OwnTask = None,
+    baseline: Run | str | Path | None = None,
     member: Member = None,
     int8: str | None = None,
     engine: str | None = None,
@@ -55,10 +56,14 @@ def export(
     1e-4, relative where logits exceed 1.
 
     Args:
-        run: what `train` or `distill` returned, or the folder of one; of a recipe's folder its student.
+        run: what `train`, `distill` or `evaluate` returned, or the folder of one; of a recipe's folder its student. Or
+            a module that was trained elsewhere, or a `Teacher`, with its task: its test labels stay sealed.
         directory: the folder to make. It appears whole or not at all.
-        task: the data of the run. Engines are then compared and timed on its graph; otherwise on a random graph of the
-            recorded size. Of images, the network is also compared on those for validation.
+        task: the data of the run, or the file of its `save`. Engines are then compared and timed on its graph;
+            otherwise on a random graph of the recorded size. Of images, the network is also compared on those for
+            validation.
+        baseline: the undistilled student of the same seeds, or its folder: its figure and the gain, with an interval,
+            go on the card. Of a recipe's folder they do so by themselves.
         member: its number; None for the one that validation picks; "ensemble" for the mean of the probabilities of all
             seeds, or, in groups, of the peers of the seed with the highest validation figure.
         int8: "dynamic" or "static" also writes a network with 8-bit weights, and measures it on validation nodes.
@@ -75,7 +80,8 @@ def export(
         ExportError: parity fails, the folder exists, or the network cannot be exported.
         ConfigError, DataError, CheckpointError: an option, the task, or the run is not what it should be.
     """
-    return write(source_of(run), directory, task, Options(member, int8, engine, overwrite))
+    data = task_of(task)
+    return write(source_of(run, data, baseline), directory, data, Options(member, int8, engine, overwrite))
 
 
 def write(source: Source, directory: str | Path, task: Task | None, options: Options) -> Path:

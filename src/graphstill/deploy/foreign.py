@@ -7,9 +7,14 @@ from typing import Any
 
 import torch
 
-from graphstill.deploy.extra import needed, onnx_module, quiet
+from graphstill.deploy.extra import needed, quiet
+from graphstill.deploy.layers import layer_of, name_nodes
 from graphstill.deploy.onnx_graph import OPSET
+from graphstill.deploy.parity import first_line
+from graphstill.deploy.rewrites import add_whole_rows, count_axes_from_the_front
 from graphstill.errors import ExportError
+
+Examples = Mapping[str, tuple[torch.Tensor, int]]
 
 
 def export_module(module: torch.nn.Module, features: int, by_edges: bool) -> bytes:
@@ -27,41 +32,38 @@ def export_module(module: torch.nn.Module, features: int, by_edges: bool) -> byt
     model = traced(
         module,
         inputs,
-        "write its forward without branches on values, and add self-loops outside of attention layers "
-        "(add_self_loops=False)",
+        "write its forward without branches on values; an attention layer that adds self-loops itself may do without "
+        "(add_self_loops=False), with the same weights, where its edges hold them already",
     )
     add_whole_rows(model.graph)
     content: bytes = model.SerializeToString()
     return content
 
 
-def traced(module: torch.nn.Module, inputs: Mapping[str, tuple[torch.Tensor, int]], advice: str) -> Any:
+def traced(module: torch.nn.Module, inputs: Examples, advice: str) -> Any:
     """A module in evaluation mode as an ONNX model: of each named input an example, and its axis of any length.
 
     Raises:
         ExportError: torch's exporter refuses the module; its reason is in the message, and the advice.
     """
     needed("onnxscript")
-    dynamic = torch.export.Dim.DYNAMIC
+    module.eval()
     try:
         with quiet(), torch.no_grad():
-            program: Any = torch.onnx.export(
-                module.eval(),
-                tuple(example for example, _ in inputs.values()),
-                dynamo=True,
-                opset_version=OPSET,
-                external_data=False,
-                input_names=list(inputs),
-                output_names=["logits"],
-                dynamic_shapes=tuple({axis: dynamic} for _, axis in inputs.values()),
-                verbose=False,
-            )
+            model = _exported(module, inputs)
     except Exception as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        cause = error.__cause__ or error
+        if isinstance(cause, ImportError):
+            raise ExportError(
+                f"torch.onnx.export lacks a module ({cause}), which says nothing of {type(module).__name__}: "
+                "pip install --upgrade 'graphstill[export]'"
+            ) from error
         raise ExportError(
-            f"torch.onnx.export refuses {type(module).__name__} ({type(error).__name__}: {reason}): {advice}"
+            f"torch.onnx.export refuses {type(module).__name__}{layer_of(error)} ({type(error).__name__}: "
+            f"{first_line(cause)}): {advice}"
         ) from error
-    model = program.model_proto
+    name_nodes(model.graph)
+    count_axes_from_the_front(model)
     # Shapes that the exporter noted make quantisation fail; runtimes infer them anew. What else it noted are lines of
     # source by their paths on this machine.
     del model.graph.value_info[:]
@@ -70,47 +72,30 @@ def traced(module: torch.nn.Module, inputs: Mapping[str, tuple[torch.Tensor, int
     return model
 
 
-def add_whole_rows(graph: Any) -> int:
-    """Sums over neighbours as ``ScatterND`` instead of ``ScatterElements``: see :mod:`graphstill.deploy.onnx_graph`.
+def _exported(module: torch.nn.Module, inputs: Examples) -> Any:
+    """By torch's exporter in one go, or, where that fails, from a program that torch has captured before.
 
-    Only where the indices are one number a row, repeated along it: that is how PyG scatters. Returns how many.
+    The first takes no length for known, not even that there is an edge once every node has a self-loop, and refuses a
+    layer that asks (GATConv). The second takes axes to be of two or more: whether that matters, parity tells.
     """
-    onnx = onnx_module()
-    made_by = {name: node for node in graph.node for name in node.output}
-    constants = {c.name: onnx.numpy_helper.to_array(c) for c in graph.initializer}
-    nodes, count = [], 0
-    for node in graph.node:
-        rows = _repeated_rows(node, made_by, constants)
-        if rows is not None:
-            count += 1
-            where, shape = f"graphstill_rows_{count}", f"graphstill_shape_{count}"
-            reduction = next(a.s.decode() for a in node.attribute if a.name == "reduction")
-            graph.initializer.append(onnx.helper.make_tensor(shape, onnx.TensorProto.INT64, [2], [-1, 1]))
-            nodes.append(onnx.helper.make_node("Reshape", [rows, shape], [where]))
-            nodes.append(
-                onnx.helper.make_node(
-                    "ScatterND", [node.input[0], where, node.input[2]], list(node.output), reduction=reduction
-                )
-            )
-        else:
-            nodes.append(node)
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return count
-
-
-def _repeated_rows(node: Any, made_by: dict[str, Any], constants: dict[str, Any]) -> str | None:
-    """The name of the row numbers ``[edges, 1, ...]`` of a scatter over axis 0 that adds whole rows."""
-    attributes = {a.name: a for a in node.attribute}
-    if node.op_type != "ScatterElements" or "reduction" not in attributes or attributes["axis"].i != 0:
-        return None
-    expand = made_by.get(node.input[1])
-    if expand is None or expand.op_type != "Expand":
-        return None
-    view = made_by.get(expand.input[0])
-    if view is None or view.op_type != "Reshape":
-        return None
-    shape = constants.get(view.input[1])
-    if shape is None or len(shape) < 2 or shape[0] != -1 or any(size != 1 for size in shape[1:]):
-        return None
-    return str(view.output[0])
+    examples = tuple(example for example, _ in inputs.values())
+    shapes = tuple({axis: torch.export.Dim.DYNAMIC} for _, axis in inputs.values())
+    options: dict[str, Any] = {
+        "dynamo": True,
+        "opset_version": OPSET,
+        "external_data": False,
+        "input_names": list(inputs),
+        "output_names": ["logits"],
+        "verbose": False,
+    }
+    try:
+        program: Any = torch.onnx.export(module, examples, dynamic_shapes=shapes, **options)
+    except torch.onnx.OnnxExporterError as first:
+        if isinstance(first.__cause__, ImportError):
+            raise
+        try:
+            captured = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
+            program = torch.onnx.export(captured, **options)
+        except Exception:  # noqa: BLE001 - of two refusals the first is told
+            raise first from first.__cause__
+    return program.model_proto

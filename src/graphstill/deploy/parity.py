@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 import torch
 
+from graphstill.deploy.layers import layer_named_in, layer_of
 from graphstill.deploy.plan import Array
 from graphstill.errors import ExportError
 from graphstill.ops import Adjacency, SparseFeatures
@@ -93,9 +94,28 @@ def made_cases(network: Network, features: int, seed: int = 0) -> list[Case]:
 
 @torch.no_grad()
 def case_of(name: str, network: Network, x: SparseFeatures | torch.Tensor, edge_index: Array) -> Case:
-    """A case with torch's logits."""
+    """A case with torch's logits.
+
+    Raises:
+        ExportError: the network itself fails on it, or gives NaN or infinity: there is nothing to compare with.
+    """
     graph = Adjacency.from_edge_index(torch.from_numpy(edge_index), len(x))
-    return Case(name, x, edge_index, network(x, graph).float().numpy())
+    remedy = "nothing was written; a network that is served has to answer for such a graph: make its forward do so"
+    try:
+        logits = network(x, graph).float().numpy()
+    except Exception as error:
+        raise ExportError(
+            f"the network itself, in torch, fails on {Case.kind} {name}{layer_of(error)} ({type(error).__name__}: "
+            f"{first_line(error)}): {remedy}"
+        ) from error
+    if not np.isfinite(logits).all():
+        raise ExportError(f"the network itself, in torch, gives NaN or infinity on {Case.kind} {name}: {remedy}")
+    return Case(name, x, edge_index, logits)
+
+
+def first_line(error: BaseException) -> str:
+    """Of what an error says, or its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def difference(found: Array, expected: Array) -> float:
@@ -123,10 +143,10 @@ def measure(run: Callable[[C], Array], cases: Sequence[C], multi_label: bool, en
         try:
             found = run(case)
         except Exception as error:
-            reason = str(error).strip().splitlines()[0]
             raise ExportError(
-                f"engine {engine!r} fails on {case.kind} {case.name} ({type(error).__name__}: {reason}): nothing was "
-                "written; a module of your own has to work on such inputs after torch.onnx.export"
+                f"engine {engine!r} fails on {case.kind} {case.name}{layer_named_in(str(error))} "
+                f"({type(error).__name__}: {first_line(error)}): nothing was written; a module of your own has to work "
+                "on such inputs after torch.onnx.export: use another layer there, or write it in other operations"
             ) from error
         rows.append(
             {
@@ -145,8 +165,9 @@ def check(rows: Sequence[dict[str, Any]], engine: str, tolerance: float = TOLERA
     if not worst["difference"] <= tolerance:
         raise ExportError(
             f"engine {engine!r} differs from the trained network by {worst['difference']:.2g} on {kind} "
-            f"{worst['case']}, more than {tolerance:g}: nothing was written; report the model's options, or give "
-            "another member="
+            f"{worst['case']}, more than {tolerance:g}: nothing was written; of a module of your own, look for what "
+            "its forward takes from the size of its input, which torch.onnx.export may fix (flips, slices, numbers "
+            "made of shapes); of a network of the zoo, report the model's options, or give another member="
         )
 
 

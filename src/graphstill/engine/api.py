@@ -115,7 +115,7 @@ def distill(
     updates = training.updates or _updates(method)
     name = name or _name(models, method, task)
     recipe: dict[str, Any] = {
-        "models": [_model_config(m) for m in models],
+        "models": [model_config(m) for m in models],
         "method": method.config(),
         "training": training.config() | {"updates": updates},
         "seeds": run_seeds,
@@ -252,7 +252,8 @@ def _updates(method: Method | Composite) -> str:
     return "alternating" if any(t.method.updates == "alternating" for t in method.terms) else "simultaneous"
 
 
-def _model_config(model: Model) -> dict[str, Any]:
+def model_config(model: Model) -> dict[str, Any]:
+    """A model as plain values, as results hold it."""
     if isinstance(model, ForeignModel):
         return {"name": model.name, "class": str(model), "taps": list(model.taps)}
     return {"name": model.name, **model.options()}

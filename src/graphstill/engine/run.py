@@ -19,6 +19,9 @@ from graphstill.files import atomic_write_json
 from graphstill.models import MODELS
 from graphstill.nn import Cohort, ForeignModel, KnownLabels, Model, foreign
 
+#: The kind of a run of networks that were trained elsewhere: see `evaluate`.
+GIVEN = "evaluate"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -49,7 +52,7 @@ class Summary:
 
 
 class Run:
-    """What `train` and `distill` return.
+    """What `train`, `distill` and `evaluate` return.
 
     `result` holds everything that result.json holds. Members are ordered run · peers + peer. `cohorts` hold the
     weights that validation chose: one cohort of all members, or one for each peer where architectures differ or peers

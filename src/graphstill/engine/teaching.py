@@ -14,7 +14,7 @@ from graphstill.data import NodeTask, Task
 from graphstill.engine import knowledge
 from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.live import LiveTeacher, ensemble
-from graphstill.engine.run import Run
+from graphstill.engine.run import GIVEN, Run
 from graphstill.errors import ConfigError
 from graphstill.method import Composite, Method
 
@@ -74,7 +74,9 @@ def _table(
         run, together = _opened(teacher)
         trained = task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
         shown = trained if graph is None else given[graph]
-        source = _source(run, together) | knowledge.privileged(task, trained, shown)
+        # Of a network that was trained elsewhere it is not known on what.
+        known_by = None if run.result["kind"] == GIVEN else trained
+        source = _source(run, together) | knowledge.privileged(task, known_by, shown)
         known = knowledge.of_cohort(run.cohort, shown, hidden and not together, source, sensitivity and not together)
         if together:
             seen, unseen = known.logits, known.validation

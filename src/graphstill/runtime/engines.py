@@ -144,7 +144,7 @@ def open_session(path: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised as well
     # A split student has several sessions: threads of one must not burn the time of another while they wait.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from graphstill.errors import ConfigError, DataError
@@ -110,10 +110,13 @@ def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
     `figure` is "mean" (mean member of a group; the only member of a single model), "best_val" (the member that
     validation picks) or "ensemble". Raises ConfigError when the two differ in data, metric or seeds, or lack the
     figure: such numbers stand side by side, but their difference means nothing.
+
+    A baseline that is one network trained elsewhere (`evaluate`) stands against every seed; the interval is then over
+    the seeds of `run` alone, and the note says so.
     """
-    ours, theirs, order = matched(run, baseline)
+    ours, theirs, order = matched(run, baseline, fixed=True)
     of_others = _values(theirs, figure)
-    return paired(
+    found = paired(
         _values(ours, figure),
         [of_others[i] for i in order],
         seeds=[int(seed) for seed in ours["seeds"]],
@@ -122,12 +125,16 @@ def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
         metric=str(ours["metric"]),
         figure=figure,
     )
+    if len(order) == len(set(order)):
+        return found
+    return replace(found, note="; ".join(filter(None, (found.note, f"{found.baseline} is one network, as given"))))
 
 
-def matched(run: Any, baseline: Any) -> tuple[Mapping[str, Any], Mapping[str, Any], list[int]]:
+def matched(run: Any, baseline: Any, *, fixed: bool = False) -> tuple[Mapping[str, Any], Mapping[str, Any], list[int]]:
     """Two result dicts of the same data, metric and seeds, and where each seed of the first is in the second.
 
-    Raises ConfigError where they differ.
+    With `fixed`, a second that is one network trained elsewhere goes with every seed. Raises ConfigError where they
+    differ.
     """
     ours, theirs = _result(run), _result(baseline)
     names = f"{ours['name']!r} and {theirs['name']!r}"
@@ -139,6 +146,8 @@ def matched(run: Any, baseline: Any) -> tuple[Mapping[str, Any], Mapping[str, An
             )
     seeds = [int(seed) for seed in ours["seeds"]]
     other = [int(seed) for seed in theirs["seeds"]]
+    if fixed and theirs.get("kind") == "evaluate" and len(other) == 1:
+        return ours, theirs, [0] * len(seeds)
     if len(set(seeds)) != len(seeds) or sorted(seeds) != sorted(other):
         raise ConfigError(
             f"different seeds: {seeds} against {other}, in {names}. A paired comparison needs the same distinct seeds "
@@ -219,6 +228,8 @@ def _result(run: Any) -> Mapping[str, Any]:
 
 
 def _values(result: Mapping[str, Any], figure: str) -> list[float]:
+    if result["test"] is None:
+        raise ConfigError(f"the test set of {result['name']!r} was left sealed: there is no figure of it to compare")
     values = result["test"].get(figure)
     if figure not in FIGURES or values is None:
         has = [name for name in FIGURES if result["test"].get(name) is not None]

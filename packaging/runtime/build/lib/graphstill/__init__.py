@@ -1,0 +1,95 @@
+"""graphstill distils graph neural networks, and says honestly what was gained."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from graphstill import allocator as allocator
+    from graphstill import datasets as datasets
+    from graphstill import models as models
+    from graphstill import threads as threads
+    from graphstill.data import ImageTask as ImageTask
+    from graphstill.data import NodeTask as NodeTask
+    from graphstill.deploy.export import export as export
+    from graphstill.deploy.measured import Measured as Measured
+    from graphstill.deploy.measured import bench as bench
+    from graphstill.engine import Ensemble as Ensemble
+    from graphstill.engine import Run as Run
+    from graphstill.engine import Summary as Summary
+    from graphstill.engine import Teacher as Teacher
+    from graphstill.engine import Training as Training
+    from graphstill.engine import distill as distill
+    from graphstill.engine import evaluate as evaluate
+    from graphstill.engine import train as train
+    from graphstill.errors import GraphstillError as GraphstillError
+    from graphstill.method import Method as Method
+    from graphstill.methods import KD as KD
+    from graphstill.methods import LSP as LSP
+    from graphstill.methods import OAD as OAD
+    from graphstill.methods import Alignahead as Alignahead
+    from graphstill.methods import AlignaheadPlus as AlignaheadPlus
+    from graphstill.methods import CoDistillation as CoDistillation
+    from graphstill.methods import Independent as Independent
+    from graphstill.study.statistics import Comparison as Comparison
+    from graphstill.study.statistics import compare as compare
+    from graphstill.study.transfer import transfer_metrics as transfer_metrics
+
+__version__ = "0.1.0"
+
+# Where each public name lives; loaded when it is first used, so that the command answers --help without torch.
+_HOMES = {
+    "ImageTask": "graphstill.data",
+    "NodeTask": "graphstill.data",
+    "export": "graphstill.deploy.export",
+    "Measured": "graphstill.deploy.measured",
+    "bench": "graphstill.deploy.measured",
+    "Ensemble": "graphstill.engine",
+    "Run": "graphstill.engine",
+    "Summary": "graphstill.engine",
+    "Teacher": "graphstill.engine",
+    "Training": "graphstill.engine",
+    "distill": "graphstill.engine",
+    "evaluate": "graphstill.engine",
+    "train": "graphstill.engine",
+    "GraphstillError": "graphstill.errors",
+    "Method": "graphstill.method",
+    "Comparison": "graphstill.study.statistics",
+    "compare": "graphstill.study.statistics",
+    "transfer_metrics": "graphstill.study.transfer",
+    "allocator": "",
+    "datasets": "",
+    "models": "",
+    "threads": "",
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return _find(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"graphstill.{name} needs {error.name!r}, which is not installed here: this is the runtime alone, or an "
+            "installation without its dependencies; run: pip install graphstill",
+            name=error.name,
+        ) from error
+
+
+def _find(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home == "":
+        return importlib.import_module(f"graphstill.{name}")
+    if home is not None:
+        return getattr(importlib.import_module(home), name)
+    if name[:1].isupper():
+        # Every published method is a public name: the registry knows them, no list does.
+        methods = importlib.import_module("graphstill.methods")
+        if name in methods.CLASSES:
+            return methods.CLASSES[name]
+    raise AttributeError(f"module 'graphstill' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    classes = importlib.import_module("graphstill.methods").CLASSES
+    return sorted({*globals(), *_HOMES, *classes})
