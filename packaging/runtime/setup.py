@@ -1,5 +1,7 @@
 """Of the package graphstill itself, the runtime has the modules that it imports, and no others."""
 
+import tempfile
+
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
@@ -12,5 +14,7 @@ class Runtime(build_py):
         return [module for module in found if package != "graphstill" or module[1] in MODULES]
 
 
-# Beside this file, not among the sources, where it would look like an installed distribution.
-setup(cmdclass={"build_py": Runtime}, options={"egg_info": {"egg_base": "."}})
+# What is built goes to a folder of its own: one that stays would bring modules along that are no longer there. The
+# egg-info lies beside this file, not among the sources, where it would look like an installed distribution.
+with tempfile.TemporaryDirectory() as built:
+    setup(cmdclass={"build_py": Runtime}, options={"build": {"build_base": built}, "egg_info": {"egg_base": "."}})
