@@ -49,6 +49,19 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def peak_memory_mb() -> float:
+    """The most memory that this process has held at a time, in units of 2**20 bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows, whose psutil knows the peak
+        import psutil
+
+        memory = psutil.Process().memory_info()
+        return float(getattr(memory, "peak_wset", memory.rss)) / 2**20
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, elsewhere kilobytes
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / unit
+
+
 def _threads() -> int:
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "get_num_threads"):

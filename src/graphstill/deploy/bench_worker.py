@@ -24,10 +24,9 @@ def peak_mb() -> float:
         for line in status.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
-    import resource
+    from graphstill.environment import peak_memory_mb
 
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return used / 2**20 if sys.platform == "darwin" else used / 1024
+    return peak_memory_mb()
 
 
 def main(directory: str, arrays: str, threads: str, engine: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import uuid
 from typing import Any
 
@@ -13,7 +12,7 @@ from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.loop import Loop
-from graphstill.environment import environment
+from graphstill.environment import environment, peak_memory_mb
 from graphstill.method import Composite, Method
 
 
@@ -57,7 +56,7 @@ def result_of(
             "epochs": loop.epoch,
             "wall_seconds": round(loop.seconds["wall"], 4),
             "cpu_seconds": round(loop.seconds["cpu"], 4),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
         },
         "data_hash": task.hash,
         "history": {"every": every, "validation": [[round(v, 5) for v in row] for row in history[::every].tolist()]},

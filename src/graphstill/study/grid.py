@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.study.packaged import recipe_path
 from graphstill.study.recipe import FOLDER, Recipe, check_recipe
 from graphstill.study.schema import Section, check
 from graphstill.study.source import Source
@@ -116,7 +117,7 @@ class Grid:
 
 def read_grid(path: str | Path) -> Grid:
     """A grid file, every cell checked. Raises ConfigError, MethodError or DataError that says what is wrong, where."""
-    return check_grid(Source.read(path))
+    return check_grid(Source.read(recipe_path(path)))
 
 
 def check_grid(source: Source) -> Grid:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from graphstill.errors import ConfigError, MethodError
+from graphstill.study.packaged import recipe_path
 from graphstill.study.parts import (
     made,
     method_section,
@@ -82,7 +83,7 @@ class TrainRecipe(Resolved):
 
 def read_recipe(path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """A recipe file with `key=value` overrides. Raises ConfigError that says what is wrong, on which line."""
-    return check_recipe(Source.read(path, overrides))
+    return check_recipe(Source.read(recipe_path(path), overrides))
 
 
 def parse_recipe(text: str, overrides: Iterable[str] = ()) -> Recipe:
