@@ -10,23 +10,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from graphstill.environment import peak_memory_mb
 
 #: Sparse features of more numbers than this (1 GiB) are not made dense as a whole.
 DENSE_LIMIT = 2**28
-
-
-def peak_mb() -> float:
-    """Peak memory of this process. The counter of `getrusage` would start from what the parent process had used."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    from graphstill.environment import peak_memory_mb
-
-    return peak_memory_mb()
 
 
 def main(directory: str, arrays: str, threads: str, engine: str = "") -> None:
@@ -35,7 +24,7 @@ def main(directory: str, arrays: str, threads: str, engine: str = "") -> None:
 
     from graphstill.runtime import Features, Graph, Predictor
 
-    imported = peak_mb()
+    imported = peak_memory_mb()
     with np.load(arrays, allow_pickle=False) as stored:
         csr: Any = [stored[key] for key in ("data", "indices", "indptr", "shape") if key in stored]
         x: Any = Features(*csr) if csr else stored["x"]
@@ -53,7 +42,7 @@ def main(directory: str, arrays: str, threads: str, engine: str = "") -> None:
         return lambda: predictor.logits(x, graph, nodes=asked)
 
     full()
-    answer({"engine": predictor.engine, "memory_mb": peak_mb() - imported, "torch": "torch" in sys.modules})
+    answer({"engine": predictor.engine, "memory_mb": peak_memory_mb() - imported, "torch": "torch" in sys.modules})
     for line in sys.stdin:
         asked = json.loads(line)
         calls = [full] * asked["full"] + [some(nodes) for nodes in asked["nodes"]]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import torch
 
 from graphstill.data import NodeTask, Task
@@ -39,7 +38,7 @@ def least_bytes(models: Sequence[Model], task: Task, runs: int, known: KnownLabe
 
 def available_bytes() -> int:
     """Memory that this process can still get: of the machine, its control group, and its own limit."""
-    bounds = [psutil.virtual_memory().available]
+    bounds = [_free()]
     group = Path("/sys/fs/cgroup")
     try:
         limit = (group / "memory.max").read_text("ascii").strip()
@@ -50,6 +49,8 @@ def available_bytes() -> int:
     try:
         import resource
 
+        import psutil
+
         limits = (
             (resource.RLIMIT_AS, psutil.Process().memory_info().vms),
             (resource.RLIMIT_DATA, psutil.Process().memory_info().rss),
@@ -58,6 +59,18 @@ def available_bytes() -> int:
     except ImportError:
         pass  # no such limits on this system
     return max(0, min(bounds))
+
+
+def _free() -> int:
+    """Memory of the machine that is free or can be freed."""
+    table = Path("/proc/meminfo")
+    if table.exists():
+        for line in table.read_text("ascii", "replace").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def refuse_too_large(models: Sequence[Model], task: Task, runs: int, known: KnownLabels | None) -> None:
