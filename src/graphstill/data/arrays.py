@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from graphstill.data.choose import PublicSplits
+from graphstill.data.convert import as_tensor
 from graphstill.data.splits import PARTS, labelled
 from graphstill.data.validation import check_edges
 from graphstill.errors import DataError, GraphstillWarning
@@ -56,6 +58,7 @@ def from_pyg(data: Any) -> Arrays:
     Raises:
         DataError: not a Data, or one without edge_index, x or y.
     """
+    _refuse_other(data)
     if hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "keys"):
         raise DataError(
             f"NodeTask was given a {type(data).__name__}, a collection of graphs: "
@@ -73,6 +76,26 @@ def from_pyg(data: Any) -> Arrays:
     unused = say_unused({key: data[key] for key in data.keys()})  # noqa: SIM118 - iterating a Data gives pairs
     public = PublicSplits(*(getattr(data, f"{part}_mask", None) for part in PARTS))
     return Arrays(data.x, data.edge_index, data.y, public, unused=unused)
+
+
+def _refuse_other(data: Any) -> None:
+    """What people have in the place of a Data, with the way from there."""
+    kind, module = type(data).__name__, type(data).__module__.split(".")[0]
+    way = None
+    if isinstance(data, str | Path):
+        way = "give gs.datasets.load(name), or gs.NodeTask.from_npz(path)"
+    elif module == "networkx":
+        way = "give torch_geometric.utils.from_networkx(graph), with x, y and masks set on the result"
+    elif kind == "HeteroData":
+        way = (
+            "its nodes and edges have types, which models here do not see: give data.to_homogeneous(), with x, y, masks"
+        )
+    elif kind == "TemporalData":
+        way = "its edges have times, which models here do not see: give a Data of one moment"
+    elif module in ("pandas", "numpy", "scipy", "torch") or isinstance(data, dict | None):
+        way = "give a torch_geometric.data.Data, or the arrays to gs.NodeTask.from_arrays(x, edge_index, y, ...)"
+    if way is not None:
+        raise DataError(f"NodeTask was given a {kind}: {way}")
 
 
 def say_unused(found: Mapping[str, Any], stacklevel: int = 4) -> tuple[str, ...]:
@@ -99,7 +122,7 @@ def from_graphs(train: Sequence[Any], val: Sequence[Any], test: Sequence[Any]) -
             raise DataError(
                 f"no {part} graphs in from_graphs: training, selection and the final test each need at least one graph"
             )
-    arrays = [from_pyg(graph) for graphs in parts.values() for graph in graphs]
+    arrays = [_as_tensors(from_pyg(graph)) for graphs in parts.values() for graph in graphs]
     for key in ("x", "y"):
         widths = sorted({tuple(getattr(a, key).shape[1:]) for a in arrays})
         if len(widths) > 1:
@@ -123,6 +146,12 @@ def from_graphs(train: Sequence[Any], val: Sequence[Any], test: Sequence[Any]) -
     y = torch.cat([a.y for a in arrays])
     x = torch.cat([a.x.to_dense() for a in arrays])
     return Arrays(x, edges, y, graph_split(kinds, ptr, y), graph_ptr=ptr)
+
+
+def _as_tensors(arrays: Arrays) -> Arrays:
+    """With x and y as tensors, whatever they were given as."""
+    x = arrays.x if isinstance(arrays.x, Tensor) or hasattr(arrays.x, "to_dense") else as_tensor(arrays.x, "x")
+    return replace(arrays, x=x, y=as_tensor(arrays.y, "y"))
 
 
 def graph_split(kinds: Tensor, graph_ptr: Tensor, y: Tensor) -> PublicSplits:

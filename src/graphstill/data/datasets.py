@@ -21,6 +21,7 @@ from graphstill.data.options import Metric
 from graphstill.data.splits import Split
 from graphstill.data.task import NodeTask
 from graphstill.errors import ConfigError, DataError, nearest
+from graphstill.typed import typed
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ CATALOG: dict[str, Entry] = {
 }
 
 
+@typed
 def load(
     name: str,
     root: str | Path | None = None,

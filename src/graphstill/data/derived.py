@@ -12,11 +12,13 @@ from graphstill.data.batches import isolated_graph, thinned_graph
 from graphstill.data.splits import stream
 from graphstill.data.validation import announce_absent
 from graphstill.errors import ConfigError
+from graphstill.typed import typed
 
 if TYPE_CHECKING:
     from graphstill.data.task import NodeTask
 
 
+@typed
 def without_edges(task: NodeTask, share: float, seed: int = 0) -> NodeTask:
     """A copy without a share of the edges, for studies of changing graphs; both directions of an edge go together.
 
@@ -40,6 +42,7 @@ def without_edges(task: NodeTask, share: float, seed: int = 0) -> NodeTask:
     return changed
 
 
+@typed
 def without_train_nodes(task: NodeTask, share: float, seed: int = 0) -> NodeTask:
     """A copy in which a share of the training nodes has neither label nor edges; they stay as rows of x.
 
@@ -80,6 +83,7 @@ def without_train_nodes(task: NodeTask, share: float, seed: int = 0) -> NodeTask
     return changed
 
 
+@typed
 def with_shuffled_labels(task: NodeTask, seed: int = 0) -> NodeTask:
     """A copy in which training nodes have each other's labels, and validation nodes too: nothing is left to learn.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
+from graphstill.typed import typed
 
 if TYPE_CHECKING:
     from graphstill.data.task import NodeTask
@@ -25,6 +26,7 @@ ROWS = 512
 ROUNDS, SPARE = 10, 16
 
 
+@typed
 def with_positions(task: NodeTask, dimensions: int = 64, window: int = 10) -> NodeTask:
     """A copy whose features have position columns behind them, for students that do not look at the graph.
 

@@ -35,7 +35,9 @@ class Split:
 
     def __post_init__(self) -> None:
         seen: dict[str, Tensor] = {}
-        masks = {part: as_tensor(getattr(self, part), part) for part in PARTS}
+        masks = {part: _as_mask(as_tensor(getattr(self, part), part)) for part in PARTS}
+        for part, mask in masks.items():
+            object.__setattr__(self, part, mask)
         lengths = {part: mask.numel() for part, mask in masks.items() if mask.dtype == torch.bool}
         object.__setattr__(self, "_lengths", lengths)
         for part in PARTS:
@@ -60,6 +62,16 @@ class Split:
                     f"{what} in {part} of split {self.name!r}, but the data has {num_nodes} nodes: "
                     "make the split from the same data"
                 )
+
+
+def _as_mask(given: Tensor) -> Tensor:
+    """A mask as old versions of PyG stored it, bytes of 0 and 1 [nodes] or [nodes, 1], as booleans; else unchanged."""
+    flat = given.view(-1) if given.ndim == 2 and given.shape[1] == 1 else given
+    if flat.ndim == 1 and flat.dtype == torch.bool:
+        return flat
+    if flat.dtype == torch.uint8 and flat.ndim == 1 and len(flat) > 2 and int(flat.max()) <= 1:
+        return flat.bool()
+    return given
 
 
 def as_index(value: object, what: str) -> Tensor:

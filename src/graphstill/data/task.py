@@ -15,6 +15,7 @@ from graphstill.data import derived, hashing, positions, saving, walks
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
 from graphstill.data.batches import Batch
 from graphstill.data.choose import PublicSplits, make_split
+from graphstill.data.convert import as_device
 from graphstill.data.features import as_features
 from graphstill.data.homophily import homophily
 from graphstill.data.npz import read_npz
@@ -26,6 +27,7 @@ from graphstill.data.views import TEST, TRAIN, VAL, Views
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.sparse_features import SparseFeatures
+from graphstill.typed import typed
 
 
 class NodeTask:
@@ -76,6 +78,7 @@ class NodeTask:
         self._build(from_pyg(data), **options)
 
     @classmethod
+    @typed
     def from_arrays(
         cls,
         x: Any,
@@ -116,6 +119,7 @@ class NodeTask:
         return cls._from(from_graphs(train, val, test), **options)
 
     @classmethod
+    @typed
     def from_npz(cls, path: str | Path, **options: Unpack[SplitOptions]) -> Self:
         """From an `.npz` that `save` wrote, or of plain arrays, laid out as `graphstill.data.npz.read_npz` says."""
         arrays = read_npz(path)
@@ -144,9 +148,8 @@ class NodeTask:
         self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
         edges = check_edges(arrays.edge_index, self.num_nodes)
         labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes, metric == "micro_f1")
-        chosen = make_split(split, labels, arrays.public, seed=seed, train=train, val=val)
+        chosen, ptr = make_split(split, labels, arrays.public, seed=seed, train=train, val=val), arrays.graph_ptr
         check_split(chosen, labels)
-        ptr = arrays.graph_ptr
         self.graph_ptr = None if ptr is None else check_graphs(ptr, edges, chosen, self.num_nodes)
         check_batch_graphs(batch_graphs, ptr is not None, name)
         self.name, self.split, self._normalize = name, chosen.name, normalize
@@ -248,10 +251,9 @@ class NodeTask:
 
         The copy shares the record of test openings and the hash.
         """
-        moved = copy.copy(self)
+        device, moved, old = as_device(device), copy.copy(self), self._views
         for part in ("train_index", "val_index", "test_index"):
             setattr(moved, part, getattr(self, part).to(device))
-        old = self._views
         x, y = old.x.to(device), old.y.to(device)
         if dtype is not None:
             x, y = x.to(dtype), y.to(dtype) if self.multi_label else y

@@ -19,6 +19,8 @@ MOST_CLASSES = 10_000
 def check_edges(edge_index: Any, num_nodes: int, where: str = "edge_index") -> Tensor:
     """int64 [2, edges] with ids below num_nodes."""
     edges = as_tensor(edge_index, where)
+    if edges.is_floating_point() and not edges.numel():
+        edges = edges.long()  # torch.tensor([[], []]), a graph without edges
     if edges.is_floating_point() or edges.is_complex() or edges.dtype == torch.bool or edges.layout != torch.strided:
         raise DataError(
             f"{where} holds {edges.dtype} ({edges.layout}): node ids are integers; convert it with edge_index.long()"
@@ -44,6 +46,8 @@ def check_labels(y: Any, num_nodes: int, num_classes: int | None, several: bool 
     `several`: that nodes have several labels was said, so that exactly one in each row is no class in one-hot form.
     """
     labels = as_tensor(y, "y")
+    if num_classes is not None and not 0 <= num_classes < 2**31:
+        raise DataError(f"num_classes={num_classes}: give a number of classes, from 2 up")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.view(-1)
     if labels.ndim not in (1, 2) or labels.shape[0] != num_nodes:
@@ -137,7 +141,7 @@ def check_graphs(graph_ptr: Any, edges: Tensor, split: Split, num_nodes: int) ->
     ptr = as_tensor(graph_ptr, "graph_ptr").to(torch.int64, copy=True)
     if ptr.ndim != 1 or len(ptr) < 2 or int(ptr[0]) != 0 or int(ptr[-1]) != num_nodes or bool((ptr.diff() < 1).any()):
         raise DataError(
-            f"graph_ptr {ptr.tolist()[:5]}... of shape {list(ptr.shape)} does not cut {num_nodes} nodes: "
+            f"graph_ptr {ptr.view(-1)[:5].tolist()}... of shape {list(ptr.shape)} does not cut {num_nodes} nodes: "
             f"it rises from 0 to {num_nodes}, one step a graph"
         )
     source, target = (torch.bucketize(side, ptr, right=True) for side in edges)

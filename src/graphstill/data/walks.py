@@ -76,7 +76,8 @@ def with_walks(task: NodeTask, roots: int, length: int = 2) -> NodeTask:
         ConfigError: numbers out of their range, data of several graphs (see `batch_graphs`), or more batches than
             training nodes.
     """
-    if isinstance(roots, bool) or isinstance(length, bool) or roots < 1 or length < 0:
+    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in (roots, length))
+    if not whole or roots < 1 or length < 0:
         raise ConfigError(f"roots={roots}, length={length} in with_walks: walks a batch from 1 up, steps from 0 up")
     if task.graph_ptr is not None:
         raise ConfigError(

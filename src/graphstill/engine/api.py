@@ -13,7 +13,7 @@ import torch
 from graphstill import allocator, threads
 from graphstill.data import Task
 from graphstill.engine import checkpoint, doubts, memory, terms
-from graphstill.engine.group import Group, check_seeds
+from graphstill.engine.group import MOST_SEEDS, Group, check_seeds
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
 from graphstill.engine.outcome import plain, result_of
@@ -29,6 +29,8 @@ from graphstill.lock import Lock
 from graphstill.method import Composite, Method
 from graphstill.methods import METHODS
 from graphstill.nn import ForeignModel, Model, foreign
+from graphstill.plain_yaml import shown
+from graphstill.typed import typed
 
 
 def train(
@@ -61,6 +63,7 @@ def train(
     )
 
 
+@typed
 def distill(
     model: Model | torch.nn.Module | Sequence[Model],
     task: Task,
@@ -217,8 +220,8 @@ def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None)
         model = foreign(model)
     if isinstance(model, Model):
         count = 1 if peers is None else peers
-        if count < 1:
-            raise ConfigError(f"peers is {peers}: give 1 for a single student, 2 or more for a group")
+        if not 1 <= count <= MOST_SEEDS:
+            raise ConfigError(f"peers is {shown(peers)}: give 1 for a single student, 2 or more for a group")
         return [model] * count
     models = list(model)
     if not models or not all(isinstance(m, Model) for m in models):

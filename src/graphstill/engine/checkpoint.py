@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphstill.errors import CheckpointError
 from graphstill.files import atomic_write_bytes
+from graphstill.plain_yaml import shown
 
 FORMAT = "graphstill-1"
 
@@ -56,11 +57,24 @@ def check_same(path: Path, expected: Mapping[str, Any], found: Mapping[str, Any]
     """
     differing = [k for k in sorted({*expected, *found}) if expected.get(k) != found.get(k)]
     if differing:
-        key = differing[0]
+        key, there, here = _first_difference(differing[0], found.get(differing[0]), expected.get(differing[0]))
         raise CheckpointError(
-            f"{path} belongs to another run: {', '.join(differing)} differ ({key}: {found.get(key)!r} there, "
-            f"{expected.get(key)!r} here): use another directory, or the recipe that the checkpoint was made with"
+            f"{path} belongs to another run: {', '.join(differing)} differ ({key}: {shown(there)} there, {shown(here)} "
+            "here): use another directory, or the recipe that the checkpoint was made with"
         )
+
+
+def _first_difference(path: str, there: Any, here: Any) -> tuple[str, Any, Any]:
+    """The innermost key that differs, by its dotted path, and its two values."""
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for key in [*there, *(key for key in here if key not in there)]:
+            if there.get(key) != here.get(key):
+                return _first_difference(f"{path}.{key}", there.get(key), here.get(key))
+    if isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
+        for number, (a, b) in enumerate(zip(there, here, strict=True)):
+            if a != b:
+                return _first_difference(f"{path}.{number}", a, b)
+    return path, there, here
 
 
 def under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

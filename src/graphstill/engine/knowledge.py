@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from graphstill.data import Batch, NodeTask
+from graphstill.data.convert import as_tensor
 from graphstill.engine.live import LiveTeacher
 from graphstill.errors import ConfigError, DataError
 from graphstill.losses import entropy
@@ -143,7 +143,7 @@ def of_array(logits: Any, task: NodeTask) -> Knowledge:
     Raises:
         DataError: the shape does not fit the task, or a value is not finite.
     """
-    table = torch.as_tensor(np.asarray(logits) if not isinstance(logits, Tensor) else logits).detach().float()
+    table = as_tensor(logits, "the teacher").float()
     table = table[None] if table.dim() == 2 else table
     expected = (task.num_nodes, task.num_outputs)
     if table.dim() != 3 or tuple(table.shape[1:]) != expected:

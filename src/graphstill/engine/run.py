@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from graphstill.engine import checkpoint
-from graphstill.errors import CheckpointError, SealError
+from graphstill.errors import CheckpointError, ConfigError, SealError
 from graphstill.files import atomic_write_json
 from graphstill.models import MODELS
 from graphstill.nn import Cohort, ForeignModel, KnownLabels, Model, foreign
+from graphstill.plain_yaml import shown
+from graphstill.typed import typed
 
 #: The kind of a run of networks that were trained elsewhere: see `evaluate`.
 GIVEN = "evaluate"
@@ -49,6 +51,10 @@ class Summary:
         return f"{self.mean:.4f}{spread} ({self.n} seed{'s' if self.n > 1 else ''})"
 
     __repr__ = __str__
+
+
+class NoSuchMember(ConfigError, IndexError):
+    """A run has no member of that number."""
 
 
 class Run:
@@ -109,8 +115,10 @@ class Run:
     def member(self, index: int | None = None) -> torch.nn.Module:
         """A standalone module of one member; by default of the one that validation picks."""
         index = self.best_member() if index is None else index
-        if not 0 <= index < self.members:
-            raise IndexError(f"member {index} of a run with {self.members} members (0..{self.members - 1})")
+        if not isinstance(index, int) or not 0 <= index < self.members:
+            raise NoSuchMember(
+                f"member {shown(index)} of a run with {self.members} members: give 0 to {self.members - 1}, or None"
+            )
         cohort, own = self.cohort_of(index)
         return cohort.member(own)
 
@@ -151,6 +159,7 @@ class Run:
         return folder
 
     @classmethod
+    @typed
     def load(
         cls,
         directory: str | Path,

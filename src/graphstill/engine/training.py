@@ -13,6 +13,7 @@ import torch
 
 from graphstill.errors import ConfigError, nearest
 from graphstill.plain_yaml import shown
+from graphstill.typed import check_fields
 
 PerRun = float | Sequence[float]
 
@@ -67,23 +68,11 @@ class Training:
     lr_factor: float = 0.1
 
     def __post_init__(self) -> None:
+        check_fields(self, "training.")
         for key in ("epochs", "log_every", "warmup", "select_after", "patience"):
-            value = getattr(self, key)
-            whole = isinstance(value, int) and not isinstance(value, bool) and value <= MOST
-            self._refuse_unless(whole or (key == "patience" and value is None), key, f"a whole number up to {MOST:,}")
+            self._refuse_unless((getattr(self, key) or 0) <= MOST, key, f"at most {MOST:,}")
         for key in ("checkpoint_seconds", "momentum", "lr_factor"):
-            value = getattr(self, key)
-            number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            self._refuse_unless(number, key, "a finite number")
-        numbers = isinstance(self.lr_steps, Sequence) and all(isinstance(step, int) for step in self.lr_steps)
-        self._refuse_unless(numbers, "lr_steps", "a list of numbers of epochs")
-        for key in ("lr", "weight_decay"):
-            value = getattr(self, key)
-            several = (
-                value.values() if isinstance(value, Mapping) else value if isinstance(value, Sequence) else [value]
-            )
-            good = all(isinstance(v, int | float) and not isinstance(v, bool) for v in several)
-            self._refuse_unless(good and not isinstance(value, str), key, "a number, or a list of them")
+            self._refuse_unless(math.isfinite(getattr(self, key)), key, "a finite number")
         for key in ("epochs", "log_every"):
             self._refuse_unless(getattr(self, key) >= 1, key, "at least 1")
         for key in ("warmup", "select_after", "checkpoint_seconds"):

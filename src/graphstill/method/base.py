@@ -13,6 +13,7 @@ from graphstill.errors import ConfigError, MethodError
 from graphstill.method.spec import Needs, Parts, Spec
 from graphstill.method.step import Step
 from graphstill.method.view import View
+from graphstill.plain_yaml import shown
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Method(ABC):
     needs: ClassVar[Needs] = Needs()
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
+
+    def __post_init__(self) -> None:
+        """Checks of values; types are checked before, where the method is registered."""
 
     def build(self, spec: Spec) -> Parts:
         """Modules and state of a run; called once, before the first step. Raises MethodError where shapes don't fit."""
@@ -77,7 +81,7 @@ class Method(ABC):
         raise ConfigError(f"method {cls.name!r} has no 'released' preset: leave out `preset`")
 
     def __add__(self, other: Method | Composite) -> Composite:
-        return Composite(self.terms + other.terms)
+        return Composite(self.terms) + other
 
     def __mul__(self, weight: float) -> Composite:
         return Composite(self.terms) * weight
@@ -100,11 +104,14 @@ class Composite:
     terms: tuple[Term, ...]
 
     def __add__(self, other: Method | Composite) -> Composite:
+        if not isinstance(other, Method | Composite):
+            raise ConfigError(f"a method can be added to a method only, not to {shown(other)}")
         return Composite(self.terms + other.terms)
 
     def __mul__(self, weight: float) -> Composite:
-        if not isinstance(weight, int | float) or isinstance(weight, bool) or weight != weight or weight < 0:
-            raise ConfigError(f"a method can be multiplied by a number >= 0 only, not by {weight!r}")
+        number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if not number or not 0 <= weight < 1e300:
+            raise ConfigError(f"a method can be multiplied by a number >= 0 only, not by {shown(weight)}")
         return Composite(tuple(Term(t.method, t.weight * float(weight)) for t in self.terms))
 
     __rmul__ = __mul__

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from graphstill.errors import ConfigError, nearest
 from graphstill.method.base import Composite, Method
+from graphstill.typed import check_fields
 
 METHODS: dict[str, type[Method]] = {}
 M = TypeVar("M", bound="type[Method]")
@@ -20,10 +21,23 @@ def register(name: str) -> Callable[[M], M]:
         if name in METHODS:
             raise ConfigError(f"two methods are named {name!r}: {METHODS[name].__module__} and {cls.__module__}")
         cls.name = name
+        # A type checker takes an assignment for that to the method of one class.
+        setattr(cls, "__post_init__", _typed_first(cls.__dict__.get("__post_init__")))  # noqa: B010
         METHODS[name] = cls
         return cls
 
     return add
+
+
+def _typed_first(then: Callable[[Any], None] | None) -> Callable[[Any], None]:
+    """A constructor's check of values, after that of types."""
+
+    def check(method: Any) -> None:
+        check_fields(method)
+        if then is not None:
+            then(method)
+
+    return check
 
 
 def make_method(config: str | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Method | Composite:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from graphstill.errors import MethodError
@@ -41,7 +40,7 @@ def cross_layer_structure(
     mine = [log_structure(h.pre[rows]) for h in s.hidden]
     # The peers' view holds the same values without gradient: where all learn, theirs are these, detached.
     theirs = [x.detach() for x in mine] if learning is None else [log_structure(h.pre) for h in t.hidden]
-    total = torch.zeros_like(mine[0][:, 0])
+    total = mine[0].new_zeros(len(mine[0]))
     for layer in range(layers):
         log_q = theirs[source_layer(layer, layers, shift)]
         q = log_q.exp()

@@ -31,6 +31,9 @@ class Model(ABC):
     #: What a row of its features is: a node with its edges, or an image.
     takes: ClassVar[Literal["graph", "image"]] = "graph"
 
+    def __post_init__(self) -> None:
+        """Checks of values; types are checked before, where the model is registered."""
+
     @abstractmethod
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
         """A cohort with a member per seed whose weights are not initialised yet."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from graphstill.errors import ConfigError, nearest
 from graphstill.nn.model import Model
+from graphstill.typed import check_fields
 
 MODELS: dict[str, type[Model]] = {}
 ModelType = TypeVar("ModelType", bound=type[Model])
@@ -23,6 +24,14 @@ def register_model(model: ModelType) -> ModelType:
         raise ConfigError(
             f"the model name {model.name!r} is taken by {taken.__qualname__}: give {model.__qualname__} another name"
         )
+    then = model.__dict__.get("__post_init__")
+
+    def check(spec: Any) -> None:
+        check_fields(spec)
+        if then is not None:
+            then(spec)
+
+    setattr(model, "__post_init__", check)  # noqa: B010 - a type checker takes it for the method of one class
     MODELS[model.name] = model
     return model
 

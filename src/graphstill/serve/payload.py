@@ -140,7 +140,7 @@ def _numbers(value: list[Any], what: str, num_nodes: int) -> npt.NDArray[np.int6
 
 
 def _constant(name: str) -> NoReturn:
-    _refuse(f"{name} is no number of JSON", BODY, "Send finite numbers, or null where one may be left out")
+    _refuse(f"{name} is no number of JSON", BODY, "Send finite numbers")
 
 
 def _refuse(what: str, where: str, do: str) -> NoReturn:

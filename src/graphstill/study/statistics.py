@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from graphstill.errors import ConfigError, DataError
+from graphstill.typed import typed
 
 Figure = Literal["mean", "best_val", "ensemble"]
 FIGURES: tuple[str, ...] = ("mean", "best_val", "ensemble")
@@ -104,6 +105,7 @@ def paired(
     )
 
 
+@typed
 def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
     """Paired by seed: a `Run` (or its result dict) against another, on one figure of the test set.
 

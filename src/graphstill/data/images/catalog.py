@@ -15,6 +15,7 @@ from graphstill.data.images.raw import ImageStore, RawImages, make_store
 from graphstill.data.images.task import ImageTask
 from graphstill.data.splits import stream
 from graphstill.errors import DataError, nearest
+from graphstill.typed import typed
 
 DIGITS = "digits-images"
 DIGITS_TEST = 50
@@ -62,6 +63,7 @@ CATALOG: dict[str, Entry] = {
 }
 
 
+@typed
 def load(
     name: str,
     root: str | Path | None = None,

@@ -53,7 +53,12 @@ def choose(
     total = len(store.classes)
     count = total if classes is None else classes
     if not 2 <= count <= total:
-        raise DataError(f"classes={classes} of {where}, which has {total}: give 2 to {total}, or leave it out")
+        what = (
+            "there is nothing to tell apart; give images of at least two"
+            if total < 2
+            else f"give 2 to {total}, or None"
+        )
+        raise DataError(f"classes={classes} of {where}, which has {total}: {what}")
     chosen = np.sort(stream(seed, "classes of images").permutation(total)[:count])
     parts: tuple[list[Numbers], ...] = ([], [], [])
     for label in chosen.tolist():

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from graphstill.data import hashing
 from graphstill.data.batches import Batch, LazyBatches
+from graphstill.data.convert import as_device
 from graphstill.data.images.augment import AUGMENTS, PADDING, Augment, as_floats, augmented, scale_and_shift
 from graphstill.data.images.raw import ImageStore, RawImages, make_store
 from graphstill.data.images.subset import choose, whole_number
@@ -252,7 +253,7 @@ class ImageTask:
 
     def to(self, device: torch.device | str) -> ImageTask:
         """This task on a device, where its bytes then are; it shares the record of test openings and the hash."""
-        moved, device = copy.copy(self), torch.device(device)
+        moved, device = copy.copy(self), as_device(device)
         for part in ("train_index", "val_index", "test_index", "y", "_part"):
             setattr(moved, part, getattr(self, part).to(device))
         if device != self._pixels.device:  # what is mapped from a file stays there as long as it can
