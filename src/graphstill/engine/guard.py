@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphstill.data import Task
+from graphstill.engine.doubts import OF_STUDENTS
 from graphstill.engine.loop import Progress
 from graphstill.engine.outcome import opened
 from graphstill.engine.run import Run
@@ -157,7 +158,8 @@ def run_candidates(
     if kind == "guard":  # also the undistilled student was chosen in view of this teacher
         result["teacher"] = taught["teacher"]
         result["protocol"] = result["protocol"] | {"teacher": taught["protocol"]["teacher"]}
-        result["warnings"] = [*result["warnings"], *(w for w in taught["warnings"] if w not in result["warnings"])]
+        own = result["warnings"]
+        result["warnings"] = own + [w for w in taught["warnings"] if w["code"] not in OF_STUDENTS and w not in own]
     whole = Run(result, run.cohorts)
     if folder is not None:
         whole.save(folder)
