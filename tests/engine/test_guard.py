@@ -113,6 +113,7 @@ def test_the_test_set_is_opened_once_and_the_price_is_told(tmp_path: Path) -> No
         GCN(hidden=8), task, method=KD(), teacher=noise(), seeds=2, training=SHORT, guard=True, directory=tmp_path / "r"
     )
     assert len(task.test.openings) == 1 == len(run.result["openings"])
+    assert task.test.openings[0]["run"].startswith(f"{run.name}-")
     found = run.result["guard"]
     assert found["candidates"] == [0, 0.1, 1] and found["trainings"] == 3
     assert [len(own) for own in found["validation"]] == [2, 2, 2]
@@ -174,7 +175,7 @@ def test_folders_of_the_other_kind_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("guard", ["yes", 1, [], [0], [0.1, 1], [0, 0, 1], [0, 2], [0, float("nan")], [0, True], None])
 def test_odd_guards_are_refused(guard: object) -> None:
-    with pytest.raises(ConfigError, match="guard is .*undistilled student"):
+    with pytest.raises(ConfigError, match=r"guard is .*undistilled student"):
         factors_of(guard)  # type: ignore[arg-type]
 
 

@@ -137,7 +137,7 @@ def run_candidates(
     figures = [_by_run(run) for run in runs]
     chosen, margins = choose(figures, task.protocol()["val"])
     run, taught = runs[chosen], runs[-1].result
-    result = opened(run, task) | {
+    result = opened(run, task, name) | {
         "name": name,
         "kind": "train" if kind == "choices" else "distill",
         "recipe": recipe,

@@ -72,10 +72,10 @@ def result_of(
 
 
 @torch.no_grad()
-def opened(run: Run, task: Task) -> dict[str, Any]:
-    """The result of a run that left the test set sealed, with its test figures and the record of the opening."""
+def opened(run: Run, task: Task, name: str) -> dict[str, Any]:
+    """The result of a run that left the test set sealed, with its test figures and the record of opening by `name`."""
     result = run.result
-    run_id, selected_by = f"{run.name}-{uuid.uuid4().hex[:8]}", result["protocol"]["selected_by"]
+    run_id, selected_by = f"{name}-{uuid.uuid4().hex[:8]}", result["protocol"]["selected_by"]
     test = task.test.open(run_id, selected_by)
     logits = stack_outputs([cohort(test.batch.x, test.batch.graph) for cohort in run.cohorts]).logits
     chosen = (torch.tensor(result[key], dtype=torch.float64) for key in ("validation", "validation_loss"))
