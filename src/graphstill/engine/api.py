@@ -12,8 +12,9 @@ import torch
 
 from graphstill import allocator, threads
 from graphstill.data import Task
-from graphstill.engine import checkpoint, doubts, memory, terms
+from graphstill.engine import doubts, memory, terms
 from graphstill.engine.asked import check_kind, check_runs, model_config, models_of, name_of, updates_of
+from graphstill.engine.finished import finished_run
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.guard import (
     APART,
@@ -163,7 +164,7 @@ def distill(
     folder = None if directory is None else Path(directory)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ConfigError(f"directory={str(directory)!r} is a file: give a folder, or a path where none is yet")
-    if (finished := _finished(folder, resume, task, models, recipe)) is not None:
+    if (finished := finished_run(folder, resume, task, models, recipe)) is not None:
         return finished
     memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
     with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
@@ -190,7 +191,7 @@ def distill(
             part = f"factor-{value:g}" if factors else f"training-{value:g}"
 
             def train(place: Path | None, watch: Progress | None) -> Run:
-                done = _finished(place, resume, task, models, own)
+                done = finished_run(place, resume, task, models, own)
                 return done or _train(
                     f"{name}/{part}", task, models, *how[:2], training, own, source, place, resume, watch, False, how[2]
                 )
@@ -199,20 +200,6 @@ def distill(
 
         kind, values = ("guard", factors) if factors else ("choices", tuple(range(choices)))
         return run_candidates(kind, name, [one(v) for v in values], task, plain(recipe), folder, progress)
-
-
-def _finished(folder: Path | None, resume: bool, task: Task, models: list[Model], recipe: dict[str, Any]) -> Run | None:
-    """The run in the folder, where it is finished, is to be resumed and is the one asked for."""
-    if folder is None or not resume or not (folder / "result.json").is_file():
-        return None
-    finished = Run.load(folder, task.y.device, model=models)
-    checkpoint.check_same(
-        folder / "result.json",
-        plain(recipe) | {"data_hash": task.hash},
-        finished.result["recipe"] | {"data_hash": finished.result["data_hash"]},
-    )
-    _tidy(folder)
-    return finished
 
 
 def _train(
@@ -278,13 +265,6 @@ def _train(
 def _of_model(model: Model, task: Task) -> list[doubts.Doubt]:
     network = model.factory if isinstance(model, ForeignModel) else None
     return doubts.of_module(network, "student", task.unused) if isinstance(network, torch.nn.Module) else []
-
-
-def _tidy(folder: Path) -> None:
-    """Remove what a process that was killed right after its result has left behind."""
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    remove_leftovers(folder)
-    Lock(folder / "lock").remove_stale()
 
 
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:

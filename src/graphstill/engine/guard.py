@@ -14,6 +14,7 @@ from graphstill.engine.loop import Progress
 from graphstill.engine.outcome import opened
 from graphstill.engine.run import Run
 from graphstill.errors import ConfigError, MethodError
+from graphstill.files import remove_leftovers
 from graphstill.method import Composite, Method
 from graphstill.nn import Model, TransductiveModel
 
@@ -93,6 +94,7 @@ def open_candidates(folder: Path | None, resume: bool) -> None:
         raise ConfigError(f"{folder} holds a run already ({', '.join(held)}): use another directory, or resume it")
     refuse_other(folder, candidates=True)
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
 
 
 def refuse_other(folder: Path, candidates: bool) -> None:
