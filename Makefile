@@ -40,6 +40,8 @@ tables: $(VENV)/installed
 	$(BIN)/graphstill report benchmarks/results --update docs/results.md
 	for study in $(STUDIES); do $(BIN)/graphstill report $$study --study --published benchmarks/published.yaml \
 		--update docs/results.md >/dev/null || exit 1; done
+	$(BIN)/graphstill report benchmarks/results/studies/guarded --study --published benchmarks/published.yaml \
+		--update docs/guard.md >/dev/null
 	$(BIN)/graphstill report benchmarks/results/studies --pages docs/methods
 	$(BIN)/graphstill report benchmarks/results --only "$(HEADLINES)" --update README.md
 

@@ -31,6 +31,7 @@ student: {name: gcn, hidden: 8}
 method: kd
 training: {epochs: 8}
 seeds: 2
+guard: false
 """
 
 START = """\

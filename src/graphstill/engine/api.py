@@ -12,8 +12,19 @@ import torch
 
 from graphstill import allocator, threads
 from graphstill.data import Task
-from graphstill.engine import checkpoint, doubts, memory, terms
-from graphstill.engine.group import MOST_SEEDS, Group, check_seeds
+from graphstill.engine import doubts, memory, terms
+from graphstill.engine.asked import check_kind, check_runs, model_config, models_of, name_of, updates_of
+from graphstill.engine.finished import finished_run
+from graphstill.engine.group import Group, check_seeds
+from graphstill.engine.guard import (
+    APART,
+    Candidate,
+    check_guard,
+    factors_of,
+    open_candidates,
+    refuse_other,
+    run_candidates,
+)
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop, Progress
 from graphstill.engine.outcome import plain, result_of
@@ -28,8 +39,7 @@ from graphstill.files import remove_leftovers
 from graphstill.lock import Lock
 from graphstill.method import Composite, Method
 from graphstill.methods import METHODS
-from graphstill.nn import ForeignModel, Model, foreign
-from graphstill.plain_yaml import shown
+from graphstill.nn import ForeignModel, Model
 from graphstill.typed import typed
 
 
@@ -44,6 +54,7 @@ def train(
     directory: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
+    choices: int = 1,
 ) -> Run:
     """Train a network on labels alone, once for each seed; all seeds side by side.
 
@@ -60,6 +71,7 @@ def train(
         directory=directory,
         resume=resume,
         progress=progress,
+        choices=choices,
     )
 
 
@@ -80,6 +92,8 @@ def distill(
     resume: bool = False,
     progress: Progress | None = None,
     open_test: bool = True,
+    guard: bool | Sequence[float] = False,
+    choices: int = 1,
 ) -> Run:
     """Train students by a method, once for each seed; all seeds side by side.
 
@@ -105,18 +119,27 @@ def distill(
         resume: continue from the checkpoint in `directory`, where there is one, exactly.
         progress: called after each epoch with (epoch, epochs, figures).
         open_test: False leaves the test labels sealed, for the trials of a search: the run then has no test figures.
+        guard: True also trains the students with a tenth of the distillation and with none, and validation chooses
+            which of the three is the run; a list of factors from 0 to 1 instead of (0, 0.1, 1). Factor f takes f of the
+            method's loss and 1 - f of the plain supervised one; 0 is the undistilled student itself. `result["guard"]`
+            tells what was chosen, each one's validation figures and cost. Weights, folders: of the chosen in
+            `directory`, of each in `directory/factor-F`.
+        choices: how many trainings, with other initial weights and noise, validation chooses from by the guard's rule:
+            what makes an undistilled student the equal of a guarded one.
 
     Raises:
         ConfigError, DataError, MethodError, CheckpointError: what is wrong, where, and what to do.
     """
-    models = _models(model, peers)
+    models = models_of(model, peers)
     run_seeds = check_seeds(seeds)
     training = training if training is not None else Training.of(models[0].defaults)
-    _check_runs(training, len(run_seeds))
+    check_runs(training, len(run_seeds))
     check_kind(models, task)
     refuse_known_targets(models, method, training)
-    updates = training.updates or _updates(method)
-    name = name or _name(models, method, task)
+    updates = training.updates or updates_of(method)
+    name = name or name_of(models, method, task)
+    factors = factors_of(guard)
+    check_guard(factors, choices, models, method)
     recipe: dict[str, Any] = {
         "models": [model_config(m) for m in models],
         "method": method.config(),
@@ -132,23 +155,53 @@ def distill(
     source = None if start is None else read_start(start, task)
     if source is not None:
         recipe["start"] = plain(start_identity(source))
+    if factors:
+        recipe["guard"] = list(factors)
+    if choices > 1:
+        recipe["choices"] = choices
+    if not open_test and (factors or choices > 1):
+        raise ConfigError(
+            "open_test=False with a guard or choices: a search tries one setting at a time, leave them out"
+        )
     folder = None if directory is None else Path(directory)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ConfigError(f"directory={str(directory)!r} is a file: give a folder, or a path where none is yet")
-    if folder is not None and resume and (folder / "result.json").is_file():
-        finished = Run.load(folder, task.y.device, model=models)
-        checkpoint.check_same(
-            folder / "result.json",
-            recipe | {"data_hash": task.hash},
-            finished.result["recipe"] | {"data_hash": finished.result["data_hash"]},
-        )
-        _tidy(folder)
+    if (finished := finished_run(folder, resume, task, models, recipe)) is not None:
         return finished
     memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
     with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
-        return _train(
-            name, task, models, method, teacher, training, recipe, source, folder, resume, progress, open_test
-        )
+        if not factors and choices == 1:
+            return _train(
+                name, task, models, method, teacher, training, recipe, source, folder, resume, progress, open_test
+            )
+        open_candidates(folder, resume)
+
+        def one(value: float) -> Candidate:
+            """One that validation may choose: a factor, or the number of a training with seeds of its own."""
+            alone = METHODS["independent"]()
+            own = {k: v for k, v in recipe.items() if k not in ("guard", "choices")}
+            how: tuple[Method | Composite, AnyTeacher, float] = (method, teacher, value if factors else 1.0)
+            if factors and value == 0:
+                own = {k: v for k, v in own.items() if k != "teacher_graph"}
+                turns = training.updates or updates_of(alone)
+                own |= {"method": alone.config(), "training": training.config() | {"updates": turns}}
+                how = (alone, None, 1.0)
+            elif factors and value != 1:
+                own["share"] = value
+            if not factors:
+                own["seeds"] = [seed + int(value) * APART for seed in run_seeds]
+            part = f"factor-{value:g}" if factors else f"training-{value:g}"
+
+            def train(place: Path | None, watch: Progress | None) -> Run:
+                done = finished_run(place, resume, task, models, own)
+                return done or _train(
+                    f"{name}/{part}", task, models, *how[:2], training, own, source, place, resume, watch, False, how[2]
+                )
+
+            return Candidate(value, part, train)
+
+        kind, values = ("guard", factors) if factors else ("choices", tuple(range(choices)))
+        return run_candidates(kind, name, [one(v) for v in values], task, plain(recipe), folder, progress)
 
 
 def _train(
@@ -164,6 +217,7 @@ def _train(
     resume: bool,
     progress: Progress | None,
     open_test: bool,
+    share: float = 1.0,
 ) -> Run:
     started, run_seeds = time.perf_counter(), recipe["seeds"]
     separate = len(models) > 1 and recipe["training"]["updates"] == "alternating"
@@ -186,7 +240,7 @@ def _train(
     started_from = None if source is None else warm_start(group, source)
     active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
-    loop = Loop(task, group, active, known, training, plain(identity), folder, progress)
+    loop = Loop(task, group, active, known, training, plain(identity), folder, progress, share)
     if folder is not None:
         _open_folder(folder, loop, resume)
     before = dict(loop.seconds)
@@ -215,69 +269,10 @@ def _of_model(model: Model, task: Task) -> list[doubts.Doubt]:
     return doubts.of_module(network, "student", task.unused) if isinstance(network, torch.nn.Module) else []
 
 
-def _models(model: Model | torch.nn.Module | Sequence[Model], peers: int | None) -> list[Model]:
-    if isinstance(model, torch.nn.Module):
-        model = foreign(model)
-    if isinstance(model, Model):
-        count = 1 if peers is None else peers
-        if not 1 <= count <= MOST_SEEDS:
-            raise ConfigError(f"peers is {shown(peers)}: give 1 for a single student, 2 or more for a group")
-        return [model] * count
-    models = list(model)
-    if not models or not all(isinstance(m, Model) for m in models):
-        raise ConfigError(
-            f"model is {model!r}: give a model such as models.GCN(hidden=16), a module, or a list of models"
-        )
-    if peers not in (None, len(models)):
-        raise ConfigError(f"peers is {peers}, but {len(models)} models are given: leave `peers` out")
-    return models
-
-
-def check_kind(models: Sequence[Model], task: Task) -> None:
-    """Raises ConfigError where a model reads graphs and the task has images, or the other way round."""
-    odd = next((model for model in models if model.takes != task.kind), None)
-    if odd is not None:
-        raise ConfigError(
-            f"model {odd.name!r} reads {odd.takes}s, but task {task.name!r} is made of {task.kind}s: "
-            f"choose one that fits it, see `graphstill list models`"
-        )
-
-
-def _check_runs(training: Training, runs: int) -> None:
-    for key in ("lr", "weight_decay"):
-        value = getattr(training, key)
-        if isinstance(value, list | tuple) and len(value) != runs:
-            raise ConfigError(f"training.{key} has {len(value)} values, but there are {runs} seeds: give one for each")
-
-
-def _updates(method: Method | Composite) -> str:
-    """Turns as the methods want them; one that wants alternation gets it."""
-    return "alternating" if any(t.method.updates == "alternating" for t in method.terms) else "simultaneous"
-
-
-def model_config(model: Model) -> dict[str, Any]:
-    """A model as plain values, as results hold it."""
-    if isinstance(model, ForeignModel):
-        return {"name": model.name, "class": str(model), "taps": list(model.taps)}
-    return {"name": model.name, **model.options()}
-
-
-def _name(models: Sequence[Model], method: Method | Composite, task: Task) -> str:
-    how = "+".join(t.method.name for t in method.terms)
-    group = f"x{len(models)}" if len(models) > 1 else ""
-    return f"{task.name}-{models[0].name}{group}-{how}"
-
-
-def _tidy(folder: Path) -> None:
-    """Remove what a process that was killed right after its result has left behind."""
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
-    remove_leftovers(folder)
-    Lock(folder / "lock").remove_stale()
-
-
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
     """Make the run's folder, or take up the checkpoint in it."""
     held = [n for n in ("checkpoint.safetensors", "result.json", "metrics.jsonl") if (folder / n).exists()]
+    refuse_other(folder, candidates=False)
     if held and not resume:
         raise ConfigError(f"{folder} holds a run already ({', '.join(held)}): use another directory, or resume it")
     folder.mkdir(parents=True, exist_ok=True)

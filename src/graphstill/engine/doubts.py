@@ -24,6 +24,10 @@ SPREAD = 0.05
 SURE = 0.6
 
 
+#: Codes of what `of_students` finds.
+OF_STUDENTS = ("student at chance", "seeds differ", "never improved")
+
+
 @dataclass(frozen=True)
 class Doubt:
     """One odd thing.

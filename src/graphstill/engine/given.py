@@ -13,7 +13,7 @@ from torch import nn
 from graphstill.data import METRICS, NodeTask, Task
 from graphstill.data.hashing import arrays_digest
 from graphstill.engine import doubts
-from graphstill.engine.api import model_config
+from graphstill.engine.asked import model_config
 from graphstill.engine.group import check_seeds
 from graphstill.engine.knowledge import Teacher
 from graphstill.engine.outcome import plain

@@ -47,7 +47,9 @@ class Loop:
         identity: dict[str, Any],
         directory: Path | None = None,
         progress: Progress | None = None,
+        share: float = 1.0,
     ) -> None:
+        self.share = share
         self.task, self.group, self.terms, self.knowledge = task, group, active, knowledge
         self.training, self.identity, self.directory, self.progress = training, identity, directory, progress
         self._smooth(0)
@@ -122,7 +124,7 @@ class Loop:
             teacher = self._teacher_view(batch)
             at = self._position(batch, peers, step, block)
             terms.adversary_steps(self.terms, teacher, peers, at)
-            factor, parts = terms.total_loss(self.terms, s, teacher, peers, at)
+            factor, parts = terms.total_loss(self.terms, s, teacher, peers, at, self.share)
         # A block of several holds some of the members: of the others' losses it takes no part.
         mine: Tensor | slice = slice(None) if len(self.group.blocks) == 1 else block.members
         named = {"supervised": self._supervised(own, batch) * factor} | {k: v[mine] for k, v in parts.items()}

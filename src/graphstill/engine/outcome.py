@@ -6,14 +6,17 @@ import uuid
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graphstill.data import Task
+from graphstill.data.sealed import OpenedTest
 from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.loop import Loop
+from graphstill.engine.run import Run
 from graphstill.environment import environment, peak_memory_mb
-from graphstill.method import Composite, Method
+from graphstill.method import Composite, Method, stack_outputs
 
 
 @torch.no_grad()
@@ -30,7 +33,11 @@ def result_of(
     """Everything that a reader needs to judge the figures; opens the test set, once, unless told not to."""
     selected_by = f"validation {task.metric if loop.training.select_by == 'metric' else 'loss'}"
     run_id = f"{name}-{uuid.uuid4().hex[:8]}"
-    test = _test(task, group, loop, run_id, selected_by) if open_test else None
+    test = None
+    if open_test:
+        opened = task.test.open(run_id, selected_by)
+        logits = group.outputs(opened.batch).logits
+        test = _scored(opened, logits, loop.selection.metric, loop.selection.loss, group.runs, task.multi_label)
     runs, peers, selection = group.runs, group.peers, loop.selection
     history = torch.stack(loop.history).view(-1, runs, peers).mean(2)
     every = max(1, history.shape[0] // 100)
@@ -39,12 +46,13 @@ def result_of(
         "kind": "train" if all(t.method.name == "independent" for t in method.terms) else "distill",
         "recipe": plain(recipe),
         "models": plain(recipe["models"]),
-        "effective_loss": _effective_loss(method, task),
+        "effective_loss": effective_loss(method, task, loop.share),
         "protocol": task.protocol() | {"selected_by": selected_by, "teacher": None if known is None else known.source},
         "seeds": recipe["seeds"],
         "peers": peers,
         "metric": task.metric,
         "validation": selection.metric.tolist(),
+        "validation_loss": selection.loss.tolist(),
         "best_epoch": selection.epoch.tolist(),
         "test": test,
         "openings": [o for o in task.test.openings if o["run"] == run_id],
@@ -63,21 +71,36 @@ def result_of(
     }
 
 
-def _test(task: Task, group: Group, loop: Loop, run_id: str, selected_by: str) -> dict[str, Any]:
-    """Open the test set and score every member, the mean member, validation's pick and the ensemble of each run."""
-    opened = task.test.open(run_id, selected_by)
-    logits = group.outputs(opened.batch).logits
+@torch.no_grad()
+def opened(run: Run, task: Task, name: str) -> dict[str, Any]:
+    """The result of a run that left the test set sealed, with its test figures and the record of opening by `name`."""
+    result = run.result
+    run_id, selected_by = f"{name}-{uuid.uuid4().hex[:8]}", result["protocol"]["selected_by"]
+    test = task.test.open(run_id, selected_by)
+    logits = stack_outputs([cohort(test.batch.x, test.batch.graph) for cohort in run.cohorts]).logits
+    chosen = (torch.tensor(result[key], dtype=torch.float64) for key in ("validation", "validation_loss"))
+    metric, loss = (values.to(logits.device) for values in chosen)
+    return result | {
+        "test": _scored(test, logits, metric, loss, len(run.seeds), task.multi_label),
+        "openings": [record for record in task.test.openings if record["run"] == run_id],
+    }
+
+
+def _scored(
+    opened: OpenedTest, logits: Tensor, metric: Tensor, loss: Tensor, runs: int, multi_label: bool
+) -> dict[str, Any]:
+    """Every member, the mean member, validation's pick and the ensemble of each run, on the opened test set."""
     scores = opened.score(logits)
-    runs, peers = group.runs, group.peers
+    peers = len(scores) // runs
     # Validation's pick: the highest metric, ties by the lower loss.
-    rank = loop.selection.metric - 1e-9 * loop.selection.loss.clamp(max=1e6)
+    rank = metric - 1e-9 * loss.clamp(max=1e6)
     pick = rank.view(runs, peers).argmax(1, keepdim=True)
     grouped = scores.view(runs, peers)
     ensemble = None
     if peers > 1:
-        p = logits.sigmoid() if task.multi_label else logits.softmax(-1)
+        p = logits.sigmoid() if multi_label else logits.softmax(-1)
         p = p.unflatten(0, (runs, peers)).mean(1)
-        ensemble = opened.score(torch.logit(p, eps=1e-7) if task.multi_label else p.log()).tolist()
+        ensemble = opened.score(torch.logit(p, eps=1e-7) if multi_label else p.log()).tolist()
     return {
         "members": scores.tolist(),
         "mean": grouped.mean(1).tolist(),
@@ -86,12 +109,16 @@ def _test(task: Task, group: Group, loop: Loop, run_id: str, selected_by: str) -
     }
 
 
-def _effective_loss(method: Method | Composite, task: Task) -> str:
+def effective_loss(method: Method | Composite, task: Task, share: float = 1.0) -> str:
+    """The loss of a run, for people."""
     factor = 1.0
     for t in method.terms:
         factor *= t.method.supervision(0.0)
     label = "BCE" if task.multi_label else "CE"
-    formula = " + ".join(f"{t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent")
+    factor = 1 - share * (1 - factor)
+    formula = " + ".join(
+        f"{share * t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent"
+    )
     return f"{factor:g} * {label}(labels)" + (f" + {formula}" if formula else "")
 
 

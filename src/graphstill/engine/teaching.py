@@ -94,6 +94,8 @@ def _table(
 
 def _opened(teacher: Run | Ensemble) -> tuple[Run, bool]:
     """The run, and whether its members teach together."""
+    if isinstance(teacher, Ensemble) and not isinstance(teacher.run, Run):
+        raise ConfigError(f"the ensemble of a {type(teacher.run).__name__}: give Ensemble(run), of a run")
     return (teacher.run, True) if isinstance(teacher, Ensemble) else (teacher, False)
 
 

@@ -173,18 +173,22 @@ def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Pe
 
 
 def total_loss(
-    terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, step: Step
+    terms: Sequence[ActiveTerm], s: View, teacher: View | None, peers: Peers, step: Step, share: float = 1.0
 ) -> tuple[float, dict[str, Tensor]]:
-    """The factor on the supervised loss, and every weighted term [M] by name."""
+    """The factor on the supervised loss, and every weighted term [M] by name.
+
+    A `share` below 1 takes so much of the methods' loss and the rest of the plain supervised one.
+    """
     supervision, named = 1.0, dict[str, Tensor]()
     for term in terms:
-        factor = term.weight * term.method.ramp(step.at.progress)
+        factor = share * term.weight * term.method.ramp(step.at.progress)
         supervision *= term.method.supervision(step.at.progress)
         if factor == 0:
             continue
         for key, value in term.method.loss(s, term.target(teacher, peers), term.own(step)).items():
             named[f"{term.key}.{key}"] = value if factor == 1 else factor * value
-    return supervision, named
+    # Not by the formula where share is 1: 1 - (1 - 0.1) is not 0.1 in the last bit.
+    return supervision if share == 1 else 1 - share * (1 - supervision), named
 
 
 @torch.no_grad()

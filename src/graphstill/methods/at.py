@@ -23,6 +23,8 @@ class AT(Method):
 
         a_i = Σ_c |h_ic|^p,   L = ‖a^t / ‖a^t‖ − a^s / ‖a^s‖‖²
 
+    Assumes nothing of neighbours; that the teacher's features are strong where the student's should be.
+
     Args:
         power: p.
         reduction: "sum" over nodes: between 0 and 2 however many nodes there are; "mean": divided by their number, as

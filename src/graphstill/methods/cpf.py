@@ -25,6 +25,8 @@ class CPF(Method):
     propagation: there is nothing to learn at those nodes, and the labels are no targets (no supervised loss). Any other
     student may take it; it then learns of the labels through the teacher alone.
 
+    Assumes that labels spread along edges: its student is label propagation.
+
     Shapes: logits [M, N, C]; one term `distance` of [M], of the order of the root of the number of nodes.
 
     Deviations: p is the softmax of the logits (multi-label: the sigmoid). What that is for the released student, whose

@@ -31,6 +31,8 @@ class CRD(Method):
     P⁺ is with the node's own entry, P_k with K others, drawn at random of those that training sees. Z is estimated
     once, before the first step. After each step the entries of the anchors move: b ← (m b + (1 − m) u) / ‖·‖.
 
+    Assumes nothing of neighbours; that what tells items apart in the teacher's features is worth having.
+
     Args:
         temperature: τ.
         width: width of the embeddings.

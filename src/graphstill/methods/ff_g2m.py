@@ -25,6 +25,9 @@ class FFG2M(Method):
 
     On a graph without edges `low` is GLNN's term.
 
+    Assumes that neighbours are of one class: every node learns the teacher's outputs at its neighbours, which are
+    answers to another question where classes differ along edges. The more so for a student that does not see the graph.
+
     Args:
         labels: λ in [0, 1].
         temperature: τ, of the high-frequency term alone.

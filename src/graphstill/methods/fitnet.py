@@ -24,6 +24,8 @@ class FitNet(Method):
 
         L = mean over nodes and channels of (r(h^s) − h^t)²
 
+    Assumes nothing of neighbours; that a student can follow the teacher's features.
+
     Args:
         project: "student": r is a linear map to the teacher's width; "both": each side has a Linear-BatchNorm-ReLU head
             to `width`, both learnt; "none": r is the identity, widths must agree.

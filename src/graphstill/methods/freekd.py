@@ -34,6 +34,8 @@ class FreeKD(Method):
     r_i = f_i + neighbourhood · mean over neighbours of f_j, f = Σ over peers of (CE before − CE after). It learns from
     (r − running mean of r) · log probability of what it did (REINFORCE), before each step of the peers.
 
+    Assumes that a node and its neighbours are better predicted by the same of two peers.
+
     Args:
         temperature: T.
         structure_weight: of the local structure; 0 leaves the term out.

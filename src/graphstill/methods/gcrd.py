@@ -26,6 +26,8 @@ class GCRD(Method):
 
     P_s and P_t are Linear-BatchNorm-ReLU heads, learnt together with the student and dropped afterwards.
 
+    Assumes nothing of neighbours; that what tells nodes apart in the teacher's features is worth having.
+
     Args:
         temperature: τ.
         width: width of the common space.

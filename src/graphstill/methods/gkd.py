@@ -29,6 +29,9 @@ class GKD(Method):
 
         L = mean over layers of 1/N² Σ_ij W_ij (K^t_ij − K^s_ij)²,  W_ij = 1 on edges and for i = j, δ elsewhere
 
+    Assumes that pairs of nodes which an edge joins are those whose relation is worth most (δ below 1), as where
+    neighbours are alike.
+
     Args:
         kernel: "gauss": exp(−‖h_i − h_j‖² / 4T); "sigmoid": tanh(a h_i·h_j); "random": φ(h_i)·φ(h_j) / features with
             φ(h) = ReLU(h W), W Gaussian, drawn anew in each step and layer, the same for teacher and student;

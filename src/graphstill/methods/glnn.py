@@ -23,6 +23,9 @@ class GLNN(Method):
     With λ = 0, the default of the paper's code, the labels reach the student through the teacher alone. It is KD with
     T = 1 and α = 1 − λ on all nodes, under the name and the defaults by which it is known; any student may take it.
 
+    Assumes nothing of neighbours: each node learns the teacher's output at that node, so it costs no more than the
+    teacher's errors.
+
     Args:
         labels: λ in [0, 1].
 

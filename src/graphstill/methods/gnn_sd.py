@@ -26,6 +26,8 @@ class GNNSD(Method):
 
     Gradient reaches the deeper layer of each pair only. Where discrepancy grows from layer to layer, the loss is 0.
 
+    Assumes that what sets a node apart from its neighbours is worth keeping while layers smooth it away.
+
     Args:
         beta: weight.
         output: whether the output layer's logits are the last of the layers. A network of two layers needs them.

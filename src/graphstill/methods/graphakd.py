@@ -29,6 +29,8 @@ class GraphAKD(Method):
     with real(x) = −log σ(x) and fake(x) = −log(1 − σ(x)). The identifiers minimise the same with teacher and student in
     the places that are theirs.
 
+    Assumes that the two ends of an edge are alike, for by that one of the identifiers judges embeddings.
+
     Args:
         node_weight, class_weight, logit_weight: factors of the three parts.
         critic_every: the identifiers take a step in every so-manieth epoch (released: 1 to 30 by data set).

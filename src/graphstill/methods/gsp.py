@@ -24,6 +24,8 @@ class GSP(Method):
 
         L = mean over all pairs of nodes i, j of (K(h_i^t, h_j^t) − K(h_i^s, h_j^s))²
 
+    Assumes nothing of neighbours; that all similarities in the teacher's features are worth having.
+
     Args:
         kernel: K: "cosine", "poly" (cosine²), "l2" (distance / σ) or "rbf" (exp(−distance² / 2σ²)).
         scale: σ, or "data": the root of the mean squared distance of each network; no part in the first two kernels.

@@ -22,6 +22,8 @@ class KD(Method):
 
     Multi-label tasks use T² times the KL of independent Bernoulli labels.
 
+    Assumes nothing of neighbours, but a teacher better than the student: its errors are learnt too.
+
     Args:
         temperature: T.
         alpha: α in [0, 1]; 1 trains on the teacher alone. null: the term at its full size beside the full supervised

@@ -30,6 +30,9 @@ class KRD(Method):
     The exponent a is that of the curve 1 − ρ^a fitted to how often student and teacher agree at nodes of reliability
     ρ, and follows it as a running mean. Without edges this is GLNN.
 
+    Assumes that neighbours are of one class: a neighbour's output is a target as good as a node's own, however reliable
+    the teacher is there.
+
     Args:
         labels: λ in [0, 1].
         temperature: τ; no τ².

@@ -25,6 +25,9 @@ class LSP(Method):
 
     Only scalar similarities are compared, so widths may differ.
 
+    Assumes that a node is similar to some neighbours more than to others for a reason. Where neighbours differ in
+    class, nearness to them is what a student had better not learn.
+
     Args:
         kernel: the similarity, see `losses.edge_similarity`. The default is a negated squared distance with a
             bandwidth from the data.

@@ -31,6 +31,8 @@ class NOSMOG(Method):
 
     δ is found by `steps` of projected gradient ascent on the last term within ± ε, from a random start, each ε/4 long.
 
+    Assumes little of neighbours in the loss, but position features say that nodes near each other are alike.
+
     Args:
         labels: λ in [0, 1], the weight of the labels (in the authors' code λ is that of the soft targets).
         similarity_weight: on squared products of the teacher's raw features, hence for its scale: the authors take

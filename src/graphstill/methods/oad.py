@@ -32,6 +32,8 @@ class OAD(Method):
     so that peer i−1 chases peer i around the ring. D_i is one graph convolution to a score (GCN), or two (GAT, SAGE),
     trained by an Adam of its own one step before the peers.
 
+    Assumes little of neighbours: a discriminator sees features averaged over them, which says less where they differ.
+
     Args:
         temperature: T. The default sharpens the peers' mean; it and the weights were chosen on validation (Cora and
             CiteSeer).

@@ -46,6 +46,8 @@ class PGKD(Method):
 
     φ takes one step of an Adam of its own before each step of the student.
 
+    Assumes nothing of neighbours; that classes form clusters in the teacher's features.
+
     Args:
         delta: δ, the weight of squared differences off the edges; the paper's δ is its root.
         features: F, columns of φ.

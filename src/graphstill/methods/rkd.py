@@ -23,6 +23,8 @@ class RKD(Method):
         ψ_A(i, j, k) = cos of the angle at i between h_j − h_i and h_k − h_i
         L = distance_weight · mean_ij smoothL1(ψ_D^t, ψ_D^s) + angle_weight · mean_ijk smoothL1(ψ_A^t, ψ_A^s)
 
+    Assumes nothing of neighbours; that distances in the teacher's features are worth having.
+
     Args:
         distance_weight, angle_weight: factors of the two terms; 0 leaves a term out.
         samples: nodes drawn at random in each step, for each run its own; the angles take time samples³. null = all.

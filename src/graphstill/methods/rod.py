@@ -39,6 +39,9 @@ class ROD(Method):
     the largest cosine of X_k = Â^k X; dissimilar are as many of the `pool` times more with the smallest, in each step
     another slice of them. The first term takes the place of the loss on the mean logits.
 
+    Assumes that the teacher of all hops, their mean, is better than each; nodes whose propagated features are alike are
+    taken for alike.
+
     Args:
         ensemble, similarity: weights. With both 0 this is the task loss of every head alone.
         pool: dissimilar pairs to draw from, in multiples of a step's.

@@ -25,6 +25,8 @@ class SP(Method):
     Exact over all pairs at the cost of a product of widths: no matrix of nodes times nodes is made, except where there
     are fewer nodes than widths.
 
+    Assumes nothing of neighbours; that similarities in the teacher's features are worth having.
+
     Args:
         reduction: "rows": the mean over rows, between 0 and 4; "pairs": divided by the number of nodes once more, as
             the paper writes it, which vanishes as the graph grows.

@@ -34,6 +34,18 @@ def taught_text(result: Mapping[str, Any]) -> str:
     return f"the teacher's own {metric}: {', '.join(figures)}" if figures else ""
 
 
+def guard_text(result: Mapping[str, Any]) -> str:
+    """Which factor on the distillation validation chose, to stand behind a method; empty where there was no guard."""
+    guard = result.get("guard")
+    if guard is None:
+        return ""
+    chosen = [one["chosen"] for one in guard] if isinstance(guard, list) else [guard["chosen"]]
+    counts = {factor: chosen.count(factor) for factor in sorted(set(chosen))}
+    if len(chosen) == 1:
+        return f", guarded: {chosen[0]:g}"
+    return f", guarded: {', '.join(f'{factor:g} ({count} splits)' for factor, count in counts.items())}"
+
+
 def doubts(result: Mapping[str, Any]) -> list[str]:
     """What is odd about a result, in words."""
     return [f"{doubt['part']}: {doubt['text']}" for doubt in result.get("warnings", ())]
@@ -42,6 +54,17 @@ def doubts(result: Mapping[str, Any]) -> list[str]:
 def notes(result: Mapping[str, Any]) -> list[str]:
     """A line for each thing that a reader of the figures must know besides."""
     lines, protocol = [taught_text(result)] if taught_text(result) else [], result["protocol"]
+    for kind, what in (("guard", "guard: factor on the distillation"), ("choices", "undistilled: training")):
+        choice = result.get(kind)
+        if isinstance(choice, Mapping):
+            figures = ", ".join(
+                f"{value:g}: {100 * mean(own):.2f}"
+                for value, own in zip(choice["candidates"], choice["validation"], strict=True)
+            )
+            lines.append(
+                f"{what} {choice['chosen']:g}, chosen by validation ({figures}) from {choice['trainings']} trainings, "
+                f"{sum(choice['wall_seconds']):.1f} s"
+            )
     homophily = protocol.get("homophily")
     if homophily is not None:
         lines.append(

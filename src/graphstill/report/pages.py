@@ -9,6 +9,7 @@ from typing import Any
 
 from graphstill.errors import DataError
 from graphstill.files import atomic_write_text
+from graphstill.report.changes import guard_text
 from graphstill.report.studies import by_task, corrected, method_of
 from graphstill.report.tables import (
     difference_text,
@@ -43,7 +44,7 @@ def method_table(method: str, studies: Mapping[str, Sequence[Mapping[str, Any]]]
                 if len(terms) != 1 or terms[0]["name"] != method or result["baseline"] is None:
                     continue
                 row = (
-                    study,
+                    study + guard_text(result),
                     task if called == method else f"{task} ({called})",
                     student_text(result),
                     figure_text(result["baseline"]),

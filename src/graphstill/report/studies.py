@@ -9,6 +9,7 @@ from typing import Any
 
 from graphstill import plain_yaml
 from graphstill.errors import ConfigError
+from graphstill.report.changes import guard_text
 from graphstill.report.tables import (
     difference_text,
     figure_text,
@@ -98,7 +99,7 @@ def _table(task: str, results: Sequence[Mapping[str, Any]], published: Sequence[
         for entry in found:
             notes.append(f"{method}: published {entry['figure']} ({entry['source']}). {entry['why']}")
         row = (
-            method,
+            method + guard_text(result),
             student_text(result),
             "–" if result["baseline"] is None else figure_text(result["baseline"]),
             figure_text(result["student"]),

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.files import atomic_write_text
-from graphstill.report.changes import data_text, doubts, start_text, taught_text
+from graphstill.report.changes import data_text, doubts, guard_text, start_text, taught_text
 from graphstill.study.statistics import holm
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -55,7 +55,7 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
             str(result["name"]) + (" (!)" if doubts(result) else ""),
             data_text(protocol),
             student_text(result),
-            _method(result["recipe"]["method"]) + start_text(result),
+            _method(result["recipe"]["method"]) + start_text(result) + guard_text(result),
             _teacher(result["teacher"], taught_text(result)),
             "–" if result["baseline"] is None else figure_text(result["baseline"]),
             figure_text(result["student"]),

@@ -79,7 +79,9 @@ class Arms:
         recipe = self.recipe
         if recipe.baseline_student is None:
             return None
-        return self._shared("baseline", recipe.baseline_student, recipe.baseline_training, self._group())
+        # As many trainings to choose from as the student has.
+        choices = {"choices": len(recipe.guard)} if isinstance(recipe.guard, list) else {}
+        return self._shared("baseline", recipe.baseline_student, recipe.baseline_training, {**self._group(), **choices})
 
     def student(self, **how: Any) -> Run:
         from graphstill.methods import make_method
@@ -95,6 +97,7 @@ class Arms:
                 "teacher": self._taught_by(),
                 "teacher_graph": None if recipe.teacher is None else recipe.teacher.graph,
                 "start": self.start,
+                "guard": recipe.guard,
                 **self._group(),
                 **how,
             },
@@ -102,7 +105,7 @@ class Arms:
 
     def trial(self, part: str, seeds: list[int]) -> Run:
         """The student or the undistilled student with other seeds, the test set left sealed, nothing written."""
-        how: dict[str, Any] = {"seeds": seeds, "open_test": False, "directory": None, "resume": False}
+        how: dict[str, Any] = {"seeds": seeds, "open_test": False, "directory": None, "resume": False, "guard": False}
         if part == "student":
             return self.student(**how)
         recipe = self.recipe

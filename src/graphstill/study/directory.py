@@ -77,10 +77,10 @@ def _check(path: Path, recipe: str, resume: bool) -> None:
         raise CheckpointError(
             f"the directory holds a run already: {path}. Add --resume to go on with it, or choose another one (--dir)."
         )
-    differing = _differences(
-        plain_yaml.load(plain_yaml.read_text(path / RECIPE, "the recipe of the run"), str(path / RECIPE)),
-        plain_yaml.load(recipe, "the recipe"),
-    )
+    old = plain_yaml.load(plain_yaml.read_text(path / RECIPE, "the recipe of the run"), str(path / RECIPE))
+    if isinstance(old, dict) and "method" in old:
+        old.setdefault("guard", False)  # of before there were guards
+    differing = _differences(old, plain_yaml.load(recipe, "the recipe"))
     if differing:
         raise CheckpointError(
             f"the recipe is not the one that this run was started with, they differ in {', '.join(differing)}: "

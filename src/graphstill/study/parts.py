@@ -92,6 +92,27 @@ def seeds_section(value: Any, source: Source, path: Path_) -> list[int]:
     return list(seeds)
 
 
+def guard_section(
+    value: Any, student: Mapping[str, Any], method: list[dict[str, Any]], source: Source
+) -> bool | list[float]:
+    """The factors that validation chooses from, or False.
+
+    What a recipe does not say is True, but where there is nothing to fall back on or to guard.
+    """
+    from graphstill.engine.guard import check_guard, factors_of
+    from graphstill.methods import make_method
+    from graphstill.models import make_model
+
+    factors = made(lambda: factors_of(True if value is None else value), source, ("guard",))
+    try:
+        made(lambda: check_guard(factors, 1, [make_model(**student)], make_method(method)), source, ("guard",))
+    except MethodError:
+        if value is not None:
+            raise
+        return False
+    return list(factors) or False
+
+
 def made(make: Callable[[], T], source: Source, path: Path_) -> T:
     """What a constructor refuses is refused with the line as well."""
     try:

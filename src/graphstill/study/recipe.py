@@ -11,6 +11,7 @@ from pydantic import Field
 from graphstill.errors import ConfigError, MethodError
 from graphstill.study.packaged import recipe_path
 from graphstill.study.parts import (
+    guard_section,
     made,
     method_section,
     model_section,
@@ -39,6 +40,7 @@ class RecipeFile(Section):
     training: Any = None
     start: Any = None
     seeds: Any = 10
+    guard: Any = None
     baseline: bool = True
     baseline_training: Any = None
     baseline_student: Any = None
@@ -66,6 +68,7 @@ class Recipe(Resolved):
     training: dict[str, Any]
     start: Start | None = None
     seeds: list[int]
+    guard: bool | list[float]
     baseline: bool
     baseline_training: dict[str, Any] | None = None
     baseline_student: dict[str, Any] | None = None
@@ -100,16 +103,18 @@ def check_recipe(source: Source) -> Recipe:
     plain = _baseline_student(given, student, source) if baseline else None
     task = task_section(given["task"], source)
     training = training_section(given.get("training"), student, source, ("training",))
+    method = method_section(given["method"], source)
     recipe = Recipe(
         name=given["name"],
         task=task,
         student=student,
         teacher=teacher_section(given.get("teacher"), task, seeds, source),
         peers=given.get("peers", 1),
-        method=method_section(given["method"], source),
+        method=method,
         training=training,
         start=start_section(given.get("start"), student, source),
         seeds=seeds,
+        guard=guard_section(given.get("guard"), student, method, source),
         baseline=baseline,
         baseline_training=None if plain is None else _baseline_training(given, plain, training, source),
         baseline_student=plain,

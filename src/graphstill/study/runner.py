@@ -116,12 +116,14 @@ def _warnings(arms: Arms, student: Run) -> list[dict[str, Any]]:
 
 
 def _circumstances(arms: Arms, student: Run) -> dict[str, Any]:
-    """What the graph's change, or a start, did to the figures: only where there was one."""
+    """What validation chose among, and what the graph's change, or a start, did: only where there was one."""
     from graphstill.data import NodeTask
     from graphstill.engine import frozen_test
     from graphstill.study.transfer import transfer_metrics
 
     found, teacher, baseline = dict[str, Any](), arms.teacher, arms.baseline
+    chosen = {"guard": student, "choices": baseline}
+    found |= {kind: run.result[kind] for kind, run in chosen.items() if run is not None and kind in run.result}
     task = arms.task
     if teacher is not None and isinstance(task, NodeTask) and teacher.result["data_hash"] != task.hash:
         found["teacher"] = _part(teacher) | {"frozen": frozen_test(teacher, task)}
@@ -139,6 +141,9 @@ def over_splits(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     whole["seeds"] = splits
     whole["data_hash"] = [one["data_hash"] for one in found]
     whole["protocol"]["split"] = f"{len(splits)} public splits"
+    for kind in ("guard", "choices"):
+        if kind in whole:  # a choice for each split, of one seed
+            whole[kind] = [one[kind] for one in found]
     for part in ("teacher", "baseline", "student"):
         if whole[part] is None:
             continue
