@@ -18,6 +18,7 @@ from graphstill.ops import Adjacency, Noise
 
 FEATURES, CLASSES = 5, 3
 GLOBAL: dict[str, Tensor] = {}
+NAMED: Tensor | None = None
 
 
 def graph_of(nodes: int, seed: int) -> tuple[Tensor, Adjacency]:
@@ -131,6 +132,64 @@ class ByNumberOfNodes(Layer):
         return self.by_size(len(x))
 
 
+class ByACall:
+    """What is called is an object of its own."""
+
+    def __init__(self) -> None:
+        self.boxes = [Box()]
+
+    def __call__(self, value: Callable[[], Tensor]) -> Tensor:
+        if self.boxes[0].value is None:
+            self.boxes[0].value = value()
+        return self.boxes[0].value
+
+
+class InACallable(Layer):
+    def __init__(self) -> None:
+        super().__init__()
+        self.once = ByACall()
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.once(lambda: self.compute(x, edge_index))
+
+
+def remembered(value: Callable[[], Tensor], stored: dict[str, Tensor] = {}) -> Tensor:  # noqa: B006
+    if "kept" not in stored:
+        stored["kept"] = value()
+    return stored["kept"]
+
+
+class InADefault(Layer):
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return remembered(lambda: self.compute(x, edge_index))
+
+
+def once(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    stored: dict[str, Tensor] = {}
+
+    @functools.wraps(method)
+    def wrapped(self: nn.Module, x: Tensor, edge_index: Tensor) -> Tensor:
+        if "kept" not in stored:
+            stored["kept"] = method(self, x, edge_index)
+        return stored["kept"]
+
+    return wrapped
+
+
+class InAClosure(Layer):
+    @once
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.compute(x, edge_index)
+
+
+class InANamedGlobal(Layer):
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        global NAMED
+        if NAMED is None:
+            NAMED = self.compute(x, edge_index)
+        return NAMED
+
+
 class TwoLayers(nn.Module):
     def __init__(self, first: nn.Module, second: nn.Module) -> None:
         super().__init__()
@@ -172,20 +231,33 @@ KEEPERS: dict[str, Callable[[], nn.Module]] = {
     "class": InTheClass,
     "global": InAGlobal,
     "lru_cache": ByNumberOfNodes,
+    "callable": InACallable,
+    "default": InADefault,
+    "closure": InAClosure,
+    "assigned global": InANamedGlobal,
 }
 every = pytest.mark.parametrize("name", KEEPERS)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> None:
+def nothing_kept() -> None:
+    clean()
+
+
+def clean() -> None:
+    global NAMED
     GLOBAL.clear()
-    InTheClass.kept = None
+    InTheClass.kept, NAMED = None, None
+    stored = remembered.__defaults__
+    assert stored is not None
+    stored[0].clear()
+    closure = InAClosure.inverse.__closure__  # type: ignore[attr-defined]
+    next(cell.cell_contents for cell in closure if isinstance(cell.cell_contents, dict)).clear()
 
 
 def plain_outputs(cohort: ForeignCohort, x: Tensor, graph: Adjacency) -> Tensor:
     """Of modules made anew, with the same weights."""
-    GLOBAL.clear()
-    InTheClass.kept = None
+    clean()
     modules = []
     for network in cohort.networks:
         fresh = KEEPERS[network.tag]()
@@ -258,3 +330,44 @@ def test_no_buffer_appears_in_the_weights() -> None:
     names = set(cohort.state_dict())
     cohort(*graph_of(9, 1))
     assert set(cohort.state_dict()) == names
+
+
+def test_other_features_on_the_same_graph() -> None:
+    cohort, (x, graph) = made("SGConv", 1), graph_of(9, 1)
+    cohort(x, graph)
+    assert_close(cohort(x + 1, graph).logits, plain_outputs(cohort, x + 1, graph))
+    x.add_(1)
+    assert_close(cohort(x, graph).logits, plain_outputs(cohort, x, graph))
+
+
+class WritesToABuffer(Layer):
+    """The number of nodes is not in its shape: only that an evaluation writes to it tells what it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("stored", torch.full((50, 1), -1.0))
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if self.stored[0] < 0:
+            self.stored[: len(x)] = self.compute(x, edge_index)
+        return self.stored[: len(x)].clone()
+
+
+class WritesToATensor(WritesToABuffer):
+    def __init__(self) -> None:
+        super().__init__()
+        del self.stored
+        self.stored = torch.full((50, 1), -1.0)
+
+
+@pytest.mark.parametrize("layer", [WritesToABuffer, WritesToATensor])
+def test_what_is_written_in_place_is_forgotten(layer: Callable[[], nn.Module]) -> None:
+    cohort = foreign(layer).build(FEATURES, CLASSES, [0])
+    assert isinstance(cohort, ForeignCohort)
+    for nodes, seed in ((12, 1), (12, 2), (9, 3), (12, 1)):
+        x, graph = graph_of(nodes, seed)
+        cohort(x, graph, Noise(cohort.seeds))
+        fresh = layer()
+        fresh.load_state_dict(cohort.networks[0].state_dict())
+        with torch.no_grad():
+            assert_close(cohort(x, graph).logits[0], fresh(x, graph.edge_index()))
