@@ -17,7 +17,7 @@ from graphstill.errors import ConfigError
 from graphstill.nn import ForeignCohort, foreign, wrap
 from graphstill.nn.inputs import as_edge_index
 from graphstill.ops import Noise
-from tests.nn.test_kept import CLASSES, FEATURES, graph_of
+from tests.nn.keepers import CLASSES, FEATURES, graph_of
 
 
 class Counts(nn.Module):
