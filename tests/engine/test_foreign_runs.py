@@ -227,6 +227,59 @@ def test_what_goes_wrong_inside_a_module_is_told(what: str, role: str) -> None:
         USES[role](factory, task)
 
 
+class InPlaceActivation(Net):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        h = torch.sigmoid(self.conv(x, edge_index))
+        return self.out(h.mul_(2), edge_index)
+
+
+class Detached(Net):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return super().forward(x, edge_index).detach()
+
+
+class ExtraState(Net):
+    def get_extra_state(self) -> Any:
+        return {"version": 1}
+
+
+class Meta(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.to("meta")
+
+
+class Spectral(Net):
+    """The linear layers of torch_geometric save their weight under the name that it had before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        nn.utils.parametrizations.spectral_norm(self.out.lin_l)
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (InPlaceActivation, r"the gradient of foreign\(InPlaceActivation\) cannot be computed.*in place"),
+        (Detached, "the output of Detached in a training pass carries no gradient"),
+        (ExtraState, "'_extra_state', which is no tensor"),
+        (Meta, "Meta is on the device meta"),
+        (Spectral, r"state_dict\(\) of Spectral"),
+        (lambda: 1 / 0, r"the factory failed \(ZeroDivisionError"),
+    ],
+)
+def test_what_cannot_be_trained_or_saved_is_told(network: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        gs.train(gs.models.foreign(network), gs.NodeTask(data()), training=ONE)
+
+
+def test_an_export_leaves_the_data_alone(tmp_path: Path) -> None:
+    task = gs.NodeTask(data())
+    before = fingerprint(task)
+    gs.export(gs.train(gs.models.foreign(Net), task, training=ONE), tmp_path / "out", task=task)
+    assert fingerprint(task) == before
+
+
 def test_a_frozen_module_cannot_learn() -> None:
     plain = nn.Linear(FEATURES, CLASSES).requires_grad_(False)
     with pytest.raises(ConfigError, match="has no parameter that can be trained"):

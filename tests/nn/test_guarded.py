@@ -17,7 +17,7 @@ from graphstill.errors import ConfigError
 from graphstill.nn import ForeignCohort, foreign, wrap
 from graphstill.nn.inputs import as_edge_index
 from graphstill.ops import Noise
-from tests.nn.test_kept import CLASSES, FEATURES, graph_of
+from tests.nn.keepers import CLASSES, FEATURES, graph_of
 
 
 class Counts(nn.Module):
@@ -132,3 +132,35 @@ def test_what_a_module_does_to_its_input_stays_with_it(how: str) -> None:
         assert torch.equal(cohort(x, graph).logits, first)
     assert torch.equal(x, as_given) and torch.equal(graph.edge_index(), edges)
     assert torch.equal(as_edge_index(graph), edges)
+
+
+class Learns(nn.Module):
+    """What it keeps is of its weights: on one graph too, another set of weights gives something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.scale = nn.Linear(FEATURES, CLASSES), nn.Parameter(torch.ones(()))
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if "first" not in self.__dict__:
+            self.first = float(self.scale.detach())
+        return self.linear(x) * (self.scale / self.first)
+
+
+def test_what_is_kept_of_the_weights_is_refused_on_one_graph() -> None:
+    cohort, (x, graph) = foreign(Learns).build(FEATURES, CLASSES, [0]), graph_of(9, 1)
+    assert isinstance(cohort, ForeignCohort)
+    cohort(x, graph)
+    for _ in range(2):
+        cohort(x, graph, Noise(cohort.seeds))
+        with torch.no_grad():
+            cohort.networks[0].scale.add_(1)
+    with pytest.raises(ConfigError, match="Learns keeps 'first'"):
+        cohort(x, graph)
+
+
+def test_noise_in_evaluation_repeats_and_takes_nothing_of_the_users() -> None:
+    cohort, (x, graph) = foreign(Honest).build(FEATURES, CLASSES, [0]), graph_of(9, 1)
+    before = torch.get_rng_state()
+    assert torch.equal(cohort(x, graph).logits, cohort(x, graph).logits)
+    assert torch.equal(torch.get_rng_state(), before)

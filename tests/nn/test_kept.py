@@ -3,189 +3,28 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
-from torch_geometric.nn import APPNP, GCN2Conv, GCNConv, SGConv, SSGConv
-from torch_geometric.utils import degree
 
 from graphstill.nn import ForeignCohort, foreign, wrap
 from graphstill.ops import Adjacency, Noise
+from tests.nn.keepers import CLASSES, FEATURES, KEEPERS, Layer, clean, graph_of
 
-FEATURES, CLASSES = 5, 3
-GLOBAL: dict[str, Tensor] = {}
-
-
-def graph_of(nodes: int, seed: int) -> tuple[Tensor, Adjacency]:
-    g = torch.Generator().manual_seed(seed)
-    edges = torch.randint(nodes, (2, 4 * nodes), generator=g)
-    return torch.randn(nodes, FEATURES, generator=g), Adjacency.from_edge_index(edges, nodes)
-
-
-class Layer(nn.Module):
-    """Mean over sources, with an inverse degree that subclasses keep in their own way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(FEATURES, CLASSES)
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        raise AssertionError
-
-    def compute(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return degree(edge_index[1], len(x)).clamp(min=1).reciprocal()[:, None]
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        sums = torch.zeros_like(x).index_add(0, edge_index[1], x[edge_index[0]])
-        return self.linear(sums * self.inverse(x, edge_index))
-
-
-class InAttribute(Layer):
-    kept: Tensor | None = None
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if self.kept is None:
-            self.kept = self.compute(x, edge_index)
-        return self.kept
-
-
-class BehindAFlag(Layer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.built = False
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if not self.built:
-            self.kept, self.built = self.compute(x, edge_index), True
-        return self.kept
-
-
-class InADictionary(Layer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[str, list[Tensor]] = {"all": []}
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if not self.kept["all"]:
-            self.kept["all"].append(self.compute(x, edge_index))
-        return self.kept["all"][0]
-
-
-class InABuffer(Layer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("kept", None)
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if self.kept is None:
-            self.kept = self.compute(x, edge_index)
-        return self.kept
-
-
-class Box:
-    value: Tensor | None = None
-
-
-class InAnObject(Layer):
-    def __init__(self) -> None:
-        super().__init__()
-        self.box = Box()
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if self.box.value is None:
-            self.box.value = self.compute(x, edge_index)
-        return self.box.value
-
-
-class InTheClass(Layer):
-    kept: Tensor | None = None
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if type(self).kept is None:
-            type(self).kept = self.compute(x, edge_index)
-        kept = type(self).kept
-        assert kept is not None
-        return kept
-
-
-class InAGlobal(Layer):
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        if "kept" not in GLOBAL:
-            GLOBAL["kept"] = self.compute(x, edge_index)
-        return GLOBAL["kept"]
-
-
-class ByNumberOfNodes(Layer):
-    """Keyed by what two graphs can share."""
-
-    @functools.lru_cache(maxsize=4)  # noqa: B019
-    def by_size(self, nodes: int) -> Tensor:
-        return self.compute(*self.now)
-
-    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        self.now = (x, edge_index)
-        return self.by_size(len(x))
-
-
-class TwoLayers(nn.Module):
-    def __init__(self, first: nn.Module, second: nn.Module) -> None:
-        super().__init__()
-        self.first, self.second = first, second
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return self.second(self.first(x, edge_index).relu(), edge_index)
-
-
-class Deep(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.out = GCN2Conv(FEATURES, 0.1, cached=True), nn.Linear(FEATURES, CLASSES)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return self.out(self.conv(x, x, edge_index))
-
-
-class Propagated(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.out, self.propagate = nn.Linear(FEATURES, CLASSES), APPNP(3, 0.1, cached=True)
-
-    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
-        return self.propagate(self.out(x), edge_index)
-
-
-KEEPERS: dict[str, Callable[[], nn.Module]] = {
-    "GCNConv": lambda: TwoLayers(GCNConv(FEATURES, 4, cached=True), GCNConv(4, CLASSES, cached=True)),
-    "SGConv": lambda: SGConv(FEATURES, CLASSES, K=2, cached=True),
-    "SSGConv": lambda: SSGConv(FEATURES, CLASSES, alpha=0.1, K=2, cached=True),
-    "GCN2Conv": Deep,
-    "APPNP": Propagated,
-    "attribute": InAttribute,
-    "flag": BehindAFlag,
-    "dictionary": InADictionary,
-    "buffer": InABuffer,
-    "object": InAnObject,
-    "class": InTheClass,
-    "global": InAGlobal,
-    "lru_cache": ByNumberOfNodes,
-}
 every = pytest.mark.parametrize("name", KEEPERS)
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept() -> None:
-    GLOBAL.clear()
-    InTheClass.kept = None
+def nothing_kept() -> None:
+    clean()
 
 
 def plain_outputs(cohort: ForeignCohort, x: Tensor, graph: Adjacency) -> Tensor:
     """Of modules made anew, with the same weights."""
-    GLOBAL.clear()
-    InTheClass.kept = None
+    clean()
     modules = []
     for network in cohort.networks:
         fresh = KEEPERS[network.tag]()
@@ -258,3 +97,44 @@ def test_no_buffer_appears_in_the_weights() -> None:
     names = set(cohort.state_dict())
     cohort(*graph_of(9, 1))
     assert set(cohort.state_dict()) == names
+
+
+def test_other_features_on_the_same_graph() -> None:
+    cohort, (x, graph) = made("SGConv", 1), graph_of(9, 1)
+    cohort(x, graph)
+    assert_close(cohort(x + 1, graph).logits, plain_outputs(cohort, x + 1, graph))
+    x.add_(1)
+    assert_close(cohort(x, graph).logits, plain_outputs(cohort, x, graph))
+
+
+class WritesToABuffer(Layer):
+    """The number of nodes is not in its shape: only that an evaluation writes to it tells what it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("stored", torch.full((50, 1), -1.0))
+
+    def inverse(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        if self.stored[0] < 0:
+            self.stored[: len(x)] = self.compute(x, edge_index)
+        return self.stored[: len(x)].clone()
+
+
+class WritesToATensor(WritesToABuffer):
+    def __init__(self) -> None:
+        super().__init__()
+        del self.stored
+        self.stored = torch.full((50, 1), -1.0)
+
+
+@pytest.mark.parametrize("layer", [WritesToABuffer, WritesToATensor])
+def test_what_is_written_in_place_is_forgotten(layer: Callable[[], nn.Module]) -> None:
+    cohort = foreign(layer).build(FEATURES, CLASSES, [0])
+    assert isinstance(cohort, ForeignCohort)
+    for nodes, seed in ((12, 1), (12, 2), (9, 3), (12, 1)):
+        x, graph = graph_of(nodes, seed)
+        cohort(x, graph, Noise(cohort.seeds))
+        fresh = layer()
+        fresh.load_state_dict(cohort.networks[0].state_dict())
+        with torch.no_grad():
+            assert_close(cohort(x, graph).logits[0], fresh(x, graph.edge_index()))

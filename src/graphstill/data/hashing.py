@@ -70,4 +70,6 @@ def combined(parts: dict[str, bytes], **flags: object) -> str:
 
 
 def _feed(digest: hashlib._Hash, array: Tensor) -> None:
+    if array.dtype == torch.bfloat16:  # numpy has none
+        array = array.contiguous().view(torch.int16)
     digest.update(np.ascontiguousarray(array.cpu().numpy()).reshape(-1).data)

@@ -20,6 +20,7 @@ from graphstill.engine import Run
 from graphstill.errors import ConfigError, ExportError
 from graphstill.nn import Cohort, ForeignCohort, StackedCohort
 from graphstill.nn.foreign.calling import Convention, calling_convention
+from graphstill.nn.foreign.copying import copied
 from graphstill.nn.inputs import as_dense, as_edge_index
 from graphstill.ops import Adjacency, SparseFeatures
 
@@ -60,9 +61,11 @@ class GraphSubject(Subject):
 
     def network(self, x: SparseFeatures | Tensor, graph: Adjacency) -> Tensor:
         """Torch's logits ``[nodes, outputs]``, in evaluation."""
-        foreign = self.plan is None
-        inputs = (as_dense(x), as_edge_index(graph)) if foreign else (x, graph)
-        logits = torch.stack([module(*inputs) for module in self.modules])
+        if self.plan is None:  # not ours: it may keep something of a graph, and write to what it is given
+            edges = as_edge_index(graph)
+            logits = torch.stack([copied(module)(as_dense(x).clone(), edges.clone()) for module in self.modules])
+        else:
+            logits = torch.stack([module(x, graph) for module in self.modules])
         return logits[0] if len(self.modules) == 1 else ensemble_logits(logits, self.multi_label)
 
     @property

@@ -13,7 +13,7 @@ from graphstill.data import Batch
 from graphstill.engine.seeds import NOISE, WEIGHTS, member_seeds
 from graphstill.errors import ConfigError
 from graphstill.method import Peers, View, map_hidden, stack_outputs
-from graphstill.nn import Cohort, KnownLabels, Model, Output, StackedCohort
+from graphstill.nn import Cohort, ForeignCohort, KnownLabels, Model, Output, StackedCohort
 from graphstill.ops import Noise
 from graphstill.plain_yaml import shown
 
@@ -62,6 +62,25 @@ class Block:
             self._attached = out if self._reused else None
             self._cached = (batch, mapped(out, Tensor.detach))
         return self._cached[1]
+
+    def backward(self, total: Tensor) -> None:
+        """The gradient of a loss.
+
+        Raises:
+            ConfigError: torch cannot compute it, for what a network that is not ours does with its activations.
+        """
+        try:
+            total.backward()
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            if not isinstance(self.cohort, ForeignCohort) or "allocate memory" in str(error):
+                raise
+            raise ConfigError(
+                f"the gradient of {self.cohort.spec} cannot be computed ({str(error).splitlines()[0][:300]}), in a "
+                "training step: change no activation in place that is needed again, and keep none from one pass to "
+                "the next"
+            ) from error
 
     def changed(self) -> None:
         """The weights moved: outputs must be computed anew."""

@@ -134,7 +134,7 @@ class Loop:
         for term in self.terms:
             if term.joint is not None:
                 term.joint.zero_grad()
-        total.backward()
+        block.backward(total)
         optimizer.step()
         block.changed()
         if parts:

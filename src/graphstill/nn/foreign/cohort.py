@@ -118,6 +118,7 @@ class ForeignCohort(Cohort):
         network = self.networks[self._index(i)]
         check_state(state, network.state_dict(), f"member {i} of {self.spec}")
         network.load_state_dict(dict(state))
+        self._guards.loaded(self._index(i))
 
     def select(self, members: Sequence[int]) -> ForeignCohort:
         chosen = [self._index(i) for i in members]

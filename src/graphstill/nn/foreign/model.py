@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from graphstill.errors import ConfigError
+from graphstill.errors import ConfigError, GraphstillError
 from graphstill.nn.foreign.calling import calling_convention
 from graphstill.nn.foreign.cohort import ForeignCohort
 from graphstill.nn.foreign.copying import copied
@@ -74,6 +74,7 @@ class ForeignModel(Model):
         cohort = ForeignCohort(self, inputs, outputs, seeds, [self._make(seed) for seed in seeds])
         for module, seed in zip(cohort.networks, cohort.seeds, strict=True):
             _materialise(module, inputs, seed)
+            _check_weights(module)
         if not any(parameter.requires_grad for parameter in cohort.parameters()):
             raise ConfigError(
                 f"{self} has no parameter that can be trained (all of requires_grad=False, or none at all), in "
@@ -94,13 +95,30 @@ class ForeignModel(Model):
         return f"foreign({made})"
 
     def _make(self, seed: int) -> nn.Module:
+        module = self._made(seed)
+        if any(tensor.is_meta for tensor in (*module.parameters(), *module.buffers())):
+            raise ConfigError(
+                f"{type(module).__name__} is on the device meta and has no weights, in graphstill.nn.foreign: "
+                "make it on a device that holds numbers"
+            )
+        return module
+
+    def _made(self, seed: int) -> nn.Module:
         with seeded(seed):
             if isinstance(self.factory, nn.Module):
                 module = copied(self.factory)
                 if _resettable(module):
                     _reset(module)
                 return module
-            module = self.factory()
+            try:
+                module = self.factory()
+            except GraphstillError:
+                raise
+            except Exception as error:
+                raise ConfigError(
+                    f"the factory failed ({type(error).__name__}: {error}), in graphstill.nn.foreign: give a function "
+                    "without arguments that returns a torch.nn.Module"
+                ) from error
         if not isinstance(module, nn.Module):
             raise ConfigError(
                 f"the factory returned {type(module).__name__}, in graphstill.nn.foreign: return a torch.nn.Module"
@@ -123,6 +141,26 @@ def _resettable(module: nn.Module) -> bool:
     if callable(getattr(module, "reset_parameters", None)):
         return True
     return not list(module.parameters(recurse=False)) and all(_resettable(child) for child in module.children())
+
+
+def _check_weights(module: nn.Module) -> None:
+    """That its ``state_dict`` is all that it has learnt, and tensors alone: that is what is selected and saved."""
+    name, state = type(module).__name__, module.state_dict()
+    other = [key for key, value in state.items() if not isinstance(value, Tensor)]
+    absent = [key for key, _ in module.named_parameters() if key not in state]
+    if other or absent:
+        found = f"holds {other[0]!r}, which is no tensor" if other else f"does not hold the parameter {absent[0]!r}"
+    else:
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            found = f"cannot be loaded again ({' '.join(str(error).split())[:300]})"
+        else:
+            return
+    raise ConfigError(
+        f"the state_dict() of {name} {found}, in graphstill.nn.foreign: weights are selected and saved by it; "
+        "register tensors as buffers instead of an extra state, and put norms of weights on layers of torch.nn alone"
+    )
 
 
 def _materialise(module: nn.Module, inputs: int, seed: int) -> None:
