@@ -16,6 +16,7 @@ from graphstill.nn.foreign.copying import copied
 from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.model import Model
 from graphstill.nn.seeded import seeded
+from graphstill.plain_yaml import shown
 
 
 def foreign(factory: Callable[[], nn.Module] | nn.Module, taps: Sequence[str] = ()) -> ForeignModel:
@@ -42,7 +43,11 @@ def wrap(
     modules: nn.Module | Sequence[nn.Module], inputs: int, outputs: int, taps: Sequence[str] = ()
 ) -> ForeignCohort:
     """A cohort around copies of modules as they are, trained weights included: a teacher, for instance."""
-    modules = [modules] if isinstance(modules, nn.Module) else list(modules)
+    given = [modules] if isinstance(modules, nn.Module) or not isinstance(modules, Sequence) else list(modules)
+    odd = next((module for module in given if not isinstance(module, nn.Module)), None)
+    if odd is not None:
+        raise ConfigError(f"{shown(odd)} is no torch.nn.Module, in graphstill.nn.wrap: give a trained module")
+    modules = given
     if not modules:
         raise ConfigError("no module, in graphstill.nn.wrap: give at least one")
     copies = [copied(module) for module in modules]
