@@ -30,7 +30,8 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/installed-docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python tools/site/check.py site
 
 # Every figure of the table in README.md, from the recipes; needs their data (GRAPHSTILL_DATA, or a network).
 results: $(RESULTS) tables
