@@ -1,5 +1,8 @@
 """The model zoo: ``gs.models.GCN(hidden=16)``, ``gs.models.ResNet(depth=8)``, ``gs.models.foreign`` for any module."""
 
+from __future__ import annotations
+
+from graphstill.errors import nearest
 from graphstill.nn import (
     APPNP,
     GAT,
@@ -41,3 +44,13 @@ __all__ = [
     "foreign",
     "make_model",
 ]
+
+
+def __getattr__(name: str) -> type[Model]:
+    """A network by its name in recipes, in any letters: ``gs.models.SAGE`` is ``GraphSAGE``."""
+    if not name.startswith("_"):
+        if name.lower() in MODELS:
+            return MODELS[name.lower()]
+        classes = [cls.__name__ for cls in MODELS.values()]
+        raise AttributeError(f"no model is called {name!r}: {nearest(name, [*classes, 'foreign'])}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -142,7 +142,9 @@ def test_an_interrupted_study_of_two_processes_ends(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Go on with: graphstill study grid.yaml" in errors, errors
-    while any(_group(p) == process.pid for p in psutil.pids()):
+    deadline = time.monotonic() + 60
+    while left := [p for p in psutil.pids() if _group(p) == process.pid]:
+        assert time.monotonic() < deadline, f"processes {left} outlive their study"
         time.sleep(0.1)  # multiprocessing's own helper ends by itself; a worker never would
 
 

@@ -34,10 +34,17 @@ def command(
         emit({"recipe": checked.resolved()}, json, checked.dump)
         return
     again = ["distill", str(recipe), *(overrides or ()), *where(root, device)]
-    with resumable(again, checked.name, directory, resume) as path, progress() as watch:
+    with resumable(again, checked.name, directory, resume) as path, progress(parts_of(checked)) as watch:
         found = run_recipe(checked, path, resume=resume, root=root, watch=watch)
     log(f"written: {path}")
     emit({**found, "directory": str(path)}, json, lambda: summary(found))
+
+
+def parts_of(recipe: Any) -> int:
+    """Of how many parts a recipe consists: teacher, start, undistilled student, student."""
+    trained = recipe.teacher is not None and recipe.teacher.run is None
+    started = recipe.start is not None and recipe.start.run is None
+    return trained + started + recipe.baseline + 1
 
 
 def summary(found: dict[str, Any]) -> str:

@@ -48,7 +48,11 @@ def command(
         table = report.study_tables(results, report.read_published(published) if published else ())
     else:
         table = report.results_table(results, only.split())
-    found: dict[str, Any] = {"rows": report.results_rows(results), "table": table}
+    found: dict[str, Any] = {
+        "rows": report.results_rows(results),
+        "numbers": report.numbers(results),
+        "table": table,
+    }
     if update is not None:
         key = folder.resolve().name if study else ""
         found |= {"file": str(update), "changed": report.update(update, table, key)}

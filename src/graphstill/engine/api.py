@@ -26,8 +26,9 @@ from graphstill.engine.guard import (
     run_candidates,
 )
 from graphstill.engine.known import known_labels, refuse_known_targets
-from graphstill.engine.loop import Loop, Progress
+from graphstill.engine.loop import Loop
 from graphstill.engine.outcome import plain, result_of
+from graphstill.engine.progress import Progress, chosen
 from graphstill.engine.run import Run
 from graphstill.engine.start import identity as start_identity
 from graphstill.engine.start import read_start, warm_start
@@ -53,7 +54,7 @@ def train(
     name: str | None = None,
     directory: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     choices: int = 1,
 ) -> Run:
     """Train a network on labels alone, once for each seed; all seeds side by side.
@@ -90,7 +91,7 @@ def distill(
     name: str | None = None,
     directory: str | Path | None = None,
     resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     open_test: bool = True,
     guard: bool | Sequence[float] = False,
     choices: int = 1,
@@ -117,7 +118,8 @@ def distill(
             another task; the others begin fresh. Paired like a teacher's members.
         directory: where to write checkpoints, metrics and the result; nothing is written without it.
         resume: continue from the checkpoint in `directory`, where there is one, exactly.
-        progress: called after each epoch with (epoch, epochs, figures).
+        progress: called after each epoch with (epoch, epochs, figures). None shows a line where somebody watches (a
+            terminal, a notebook; GRAPHSTILL_PROGRESS=0 does not), True always, False never.
         open_test: False leaves the test labels sealed, for the trials of a search: the run then has no test figures.
         guard: True also trains the students with a tenth of the distillation and with none, and validation chooses
             which of the three is the run; a list of factors from 0 to 1 instead of (0, 0.1, 1). Factor f takes f of the
@@ -169,10 +171,11 @@ def distill(
     if (finished := finished_run(folder, resume, task, models, recipe)) is not None:
         return finished
     memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
+    watch = chosen(progress, name)
     with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
         if not factors and choices == 1:
             return _train(
-                name, task, models, method, teacher, training, recipe, source, folder, resume, progress, open_test
+                name, task, models, method, teacher, training, recipe, source, folder, resume, watch, open_test
             )
         open_candidates(folder, resume)
 
@@ -192,16 +195,16 @@ def distill(
                 own["seeds"] = [seed + int(value) * APART for seed in run_seeds]
             part = f"factor-{value:g}" if factors else f"training-{value:g}"
 
-            def train(place: Path | None, watch: Progress | None) -> Run:
+            def train(place: Path | None, told: Progress | None) -> Run:
                 done = finished_run(place, resume, task, models, own)
                 return done or _train(
-                    f"{name}/{part}", task, models, *how[:2], training, own, source, place, resume, watch, False, how[2]
+                    f"{name}/{part}", task, models, *how[:2], training, own, source, place, resume, told, False, how[2]
                 )
 
             return Candidate(value, part, train)
 
         kind, values = ("guard", factors) if factors else ("choices", tuple(range(choices)))
-        return run_candidates(kind, name, [one(v) for v in values], task, plain(recipe), folder, progress)
+        return run_candidates(kind, name, [one(v) for v in values], task, plain(recipe), folder, watch)
 
 
 def _train(

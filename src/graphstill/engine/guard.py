@@ -10,8 +10,8 @@ from typing import Any
 
 from graphstill.data import Task
 from graphstill.engine.doubts import OF_STUDENTS
-from graphstill.engine.loop import Progress
 from graphstill.engine.outcome import opened
+from graphstill.engine.progress import Progress
 from graphstill.engine.run import Run
 from graphstill.errors import ConfigError, MethodError
 from graphstill.files import remove_leftovers

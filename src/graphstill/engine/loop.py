@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from graphstill.engine.interrupt import interruptible
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.optim import MemberOptimizer, make_optimizer
+from graphstill.engine.progress import Progress
 from graphstill.engine.selection import Selection
 from graphstill.engine.terms import ActiveTerm
 from graphstill.engine.training import Training
@@ -30,7 +30,6 @@ from graphstill.losses import supervised
 from graphstill.method import Parts, Peers, Position, Step, View
 from graphstill.nn import Output
 
-Progress = Callable[[int, int, dict[str, float]], None]
 log = logging.getLogger("graphstill")
 
 

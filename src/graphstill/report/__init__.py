@@ -2,9 +2,10 @@
 
 from graphstill.report.pages import read_studies, update_pages
 from graphstill.report.studies import read_published, study_tables
-from graphstill.report.tables import read_results, results_rows, results_table, update
+from graphstill.report.tables import numbers, read_results, results_rows, results_table, update
 
 __all__ = [
+    "numbers",
     "read_published",
     "read_results",
     "read_studies",

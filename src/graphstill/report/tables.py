@@ -36,13 +36,39 @@ def read_results(folder: str | Path) -> list[dict[str, Any]]:
     """
     folder = Path(folder)
     files = sorted({*folder.glob("*.json"), *folder.glob("*.jsonl"), *folder.glob("*/comparison.json")})
-    found = [value for file in files for value in _read(file) if isinstance(value, dict) and "comparison" in value]
+    found = _comparisons(files)
+    if not found:  # the folder of a study, or one above
+        found = _comparisons(sorted({*folder.glob("results/*.json"), *folder.glob("*/results/*.json")}))
     if not found:
         raise DataError(
-            f"no result of `graphstill distill` in {folder} (*.json, *.jsonl, */comparison.json). "
+            f"no result of `graphstill distill` in {folder} (*.json, *.jsonl, */comparison.json, results/*.json). "
             "Give a folder of runs, or of comparison.json files under other names."
         )
     return sorted(found, key=lambda result: str(result["name"]))
+
+
+def _comparisons(files: Iterable[Path]) -> list[dict[str, Any]]:
+    return [value for file in files for value in _read(file) if isinstance(value, dict) and "comparison" in value]
+
+
+def numbers(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a recipe, as numbers in the unit of the metric; None where nothing is claimed or a part is not there."""
+    corrected = holm([headline(result).get("p") for result in results])
+    rows = []
+    for result, p in zip(results, corrected, strict=True):
+        parts = {part: result[part] and result[part]["test"]["mean"] for part in ("teacher", "baseline", "student")}
+        row: dict[str, Any] = {"recipe": result["name"], "dataset": result["protocol"]["dataset"]}
+        row |= {
+            "metric": result["metric"],
+            "seeds": len(result["seeds"]),
+            "parameters": result["student"]["parameters"],
+        }
+        for part, values in parts.items():
+            row[part] = values and mean(values)
+            row[f"{part}_std"] = stdev(values) if values and len(values) > 1 else None
+        row |= {key: headline(result).get(key) for key in ("difference", "low", "high", "p")}
+        rows.append({**row, "p_holm": p})
+    return rows
 
 
 def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:

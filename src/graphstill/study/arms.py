@@ -166,7 +166,8 @@ def _plain() -> dict[str, Any]:
     return {"method": make_method("independent")}
 
 
-def part_progress(watch: Watcher | None, part: str) -> Callable[[int, int, dict[str, float]], None] | None:
+def part_progress(watch: Watcher | None, part: str) -> Callable[[int, int, dict[str, float]], None] | bool:
+    """What a training reports to; nothing is shown by itself."""
     if watch is None:
-        return None
+        return False
     return lambda epoch, epochs, figures: watch(part, epoch, epochs, figures)

@@ -85,10 +85,15 @@ def check(model: type[Section], value: Any, source: Source, path: Sequence[str |
     return {name: getattr(checked, name) for name in model.model_fields if name in checked.model_fields_set}
 
 
-def choose(name: Any, known: Collection[str], source: Source, path: Sequence[str | int], what: str) -> str:
-    """`name`, if it is known; else a ConfigError with the nearest name and the line."""
+def choose(
+    name: Any, known: Collection[str] | Mapping[str, type], source: Source, path: Sequence[str | int], what: str
+) -> str:
+    """`name`, if it is known, by itself or as a class; else a ConfigError with the nearest name and the line."""
     if isinstance(name, str) and name in known:
         return name
+    classes = {cls.__name__.lower(): key for key, cls in known.items()} if isinstance(known, Mapping) else {}
+    if isinstance(name, str) and name.lower() in (*known, *classes):
+        return name.lower() if name.lower() in known else classes[name.lower()]
     hint = nearest(name, known) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
     problem = f"{what} has no `name`" if name is None else f"unknown {what} {shown(name)}"
     raise ConfigError(f"{problem}: {source.where(path)}; {hint}")

@@ -53,13 +53,26 @@ def run_grid(
     teachers = {digest(_teacher_key(cell)): cell for cell in open_cells}
     baselines = {digest(_baseline_key(cell)): cell for cell in open_cells}
     steps = ((_teach, teachers), (_baseline, baselines), (_finish, dict(enumerate(open_cells))))
+    say(
+        f"{len(grid.cells) - len(open_cells)} of {len(grid.cells)} cells are finished; to do: {len(teachers)} "
+        "teachers, "
+        f"{len(baselines)} undistilled students, {len(open_cells)} cells"
+    )
     with ExitStack() as stack:
         pool = None if jobs == 1 else stack.enter_context(_pool(jobs))
         for step, work in steps:
-            for line in _each(step, list(work.values()), directory, root, pool):
+            begun = time.monotonic()
+            for number, line in enumerate(_each(step, list(work.values()), directory, root, pool), 1):
                 if line:
-                    say(line)
+                    say(f"{line} ({_so_far(number, len(work), begun)})")
     return results
+
+
+def _so_far(done: int, count: int, begun: float) -> str:
+    """ "3 of 28, about 12 min left" """
+    left = (time.monotonic() - begun) / done * (count - done)
+    rest = "" if done == count else f", about {left / 60:.0f} min left" if left > 90 else f", about {left:.0f} s left"
+    return f"{done} of {count}{rest}"
 
 
 def _each(
