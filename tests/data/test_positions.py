@@ -133,6 +133,6 @@ def test_refuses_what_would_not_be_true() -> None:
 
 
 def test_refuses_large_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphstill.data.positions.MOST_NODES", 11)
+    monkeypatch.setattr("graphstill.data.changes.positions.MOST_NODES", 11)
     with pytest.raises(ConfigError, match="12² co-occurrences"):
         toy.task().with_positions(3)

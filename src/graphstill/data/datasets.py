@@ -19,7 +19,7 @@ from graphstill.data.features import binarized
 from graphstill.data.npz import CSR_PARTS, LAYOUT, read_npz
 from graphstill.data.options import Metric
 from graphstill.data.splits import Split
-from graphstill.data.task import NodeTask
+from graphstill.data.tasks.node import NodeTask
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.typed import typed
 

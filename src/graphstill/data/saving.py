@@ -7,22 +7,24 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from graphstill.data import changes
 from graphstill.data.arrays import Arrays
+from graphstill.data.assembly import assembled
 from graphstill.data.choose import PublicSplits
 from graphstill.data.splits import PARTS
+from graphstill.data.taskdata import TaskData
 from graphstill.errors import DataError
 from graphstill.files import atomic_write_bytes
 from graphstill.ops.sparse_features import SparseFeatures
 
 if TYPE_CHECKING:
-    from graphstill.data.task import NodeTask
-
-Task = TypeVar("Task", bound="NodeTask")
+    from graphstill.data.tasks.node import NodeTask
 
 #: Where these facts stand in the JSON object `meta` of a file.
 KEY, FORMAT = "graphstill", 1
@@ -112,11 +114,11 @@ def save(task: NodeTask, path: str | Path) -> Path:
             f"the features of task {task.name!r} are {str(task.x.dtype).removeprefix('torch.')}, in save: what was "
             "rounded off cannot be stored; save the task before it is converted"
         )
-    views = task._views
-    y = views.y.cpu().clone()
-    y[task.test_index.cpu()] = task.test._labels_to_save().to(y)
+    data = task.data
+    y = data.y.cpu().clone()
+    y[task.test_index.cpu()] = task.test.labels_to_save().to(y)
     arrays = {
-        "edge_index": views.graph.edge_index().cpu().numpy(),
+        "edge_index": data.graph.edge_index().cpu().numpy(),
         "y": y.float().numpy() if y.ndim == 2 else y.numpy(),
     }
     arrays |= {f"{part}_idx": getattr(task, f"{part}_index").cpu().numpy() for part in PARTS}
@@ -124,7 +126,7 @@ def save(task: NodeTask, path: str | Path) -> Path:
         arrays["graph_ptr"] = task.graph_ptr.cpu().numpy()
     meta = {KEY: asdict(_facts(task))} | ({} if task.multi_label else {"num_classes": task.num_outputs})
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays, **_features(views.x))
+    np.savez_compressed(buffer, allow_pickle=False, meta=np.array(json.dumps(meta)), **arrays, **_features(data.x))
     try:
         return atomic_write_bytes(path, buffer.getvalue())
     except OSError as error:
@@ -140,7 +142,7 @@ def _facts(task: NodeTask) -> Saved:
         metric=task.metric,
         inductive=task.inductive,
         sparse=isinstance(task.x, SparseFeatures),
-        batch_graphs=task._views.batch_graphs,
+        batch_graphs=task.data.batch_graphs,
         normalize=told["feature_normalization"],
         binarized=told["features_binarized"],
         edges_removed=told["edges_removed"],
@@ -186,38 +188,39 @@ def with_facts(arrays: Arrays, meta: Mapping[str, Any], where: object) -> Arrays
 _REMEDY = "save the task again with this version of graphstill, or leave the key 'graphstill' out of meta"
 
 
-def built(task: Task, arrays: Arrays, options: Mapping[str, Any]) -> Task:
-    """An empty task filled from arrays: the one that was saved, where they were, unless options make it another one."""
+def restored(arrays: Arrays, options: Mapping[str, Any]) -> tuple[TaskData, Tensor]:
+    """Data and test labels from arrays: those that were saved, where they were, unless options make them others.
+
+    Raises:
+        DataError: they are others than were saved, though nothing else was asked for; or what `assembled` refuses.
+    """
     saved = arrays.saved
     if saved is None:
-        task._build(arrays, **options)
-        return task
+        return assembled(arrays, **options)
     own = {key: getattr(saved, key) for key in ("name", "metric", "inductive", "sparse", "batch_graphs")}
     width = 0 if saved.positions is None else saved.positions["dimensions"]
     columns = replace(arrays, x=arrays.x[:, :-width]) if width else arrays
     given = {key: value for key, value in options.items() if value is not None and value is not False}
-    task._build(columns, **own | given)
-    made = _restored(task, saved, given, arrays.x[:, -width:] if width else None)
-    assert isinstance(made, type(task))
-    return made
-
-
-def _restored(task: NodeTask, saved: Saved, given: Mapping[str, Any], positions: Any) -> NodeTask:
-    """What a task is beside its arrays.
-
-    Raises:
-        DataError: it is another one than was saved, though nothing else was asked for.
-    """
-    task._normalize = "row" if "normalize" in given or saved.normalize == "row" else None
-    task._edges_removed, task._train_removed = saved.edges_removed, saved.train_removed
-    task._labels_shuffled, task.unused = saved.labels_shuffled, tuple(saved.unused)
-    if positions is not None and saved.positions is not None:
+    data, test = assembled(columns, **own | given)
+    facts = data.told(
+        normalize="row" if "normalize" in given or saved.normalize == "row" else None,
+        edges_removed=tuple(saved.edges_removed),
+        train_removed=tuple(saved.train_removed),
+        labels_shuffled=saved.labels_shuffled,
+        unused=tuple(saved.unused),
+    )
+    data = data.changed(facts=facts)
+    if saved.positions is not None:
+        positions = arrays.x[:, -width:]
         dense = positions.toarray() if hasattr(positions, "toarray") else positions
-        task = task._with_columns(torch.from_numpy(np.ascontiguousarray(dense, np.float32)), saved.positions)
-    asked = given.keys() & {"split", "train", "val", "normalize"} or task.inductive != saved.inductive
-    if not asked and task.hash != saved.hash:
+        columns_of = torch.from_numpy(np.ascontiguousarray(dense, np.float32))
+        data = changes.with_columns(data, columns_of, saved.positions)
+    asked = given.keys() & {"split", "train", "val", "normalize"} or data.inductive != saved.inductive
+    if not asked and data.hash != saved.hash:
         raise DataError(
-            f"the arrays of task {saved.name!r} make other data (hash {task.hash[:12]}) than were saved "
+            f"the arrays of task {saved.name!r} make other data (hash {data.hash[:12]}) than were saved "
             f"({saved.hash[:12]}): the file was changed; save the task again, or leave the key {KEY!r} out of meta"
         )
-    return task if saved.walks is None else task.with_walks(saved.walks["roots"], saved.walks["length"])
+    if saved.walks is not None:
+        data = changes.with_walks(data, saved.walks["roots"], saved.walks["length"])
+    return data, test

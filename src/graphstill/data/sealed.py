@@ -107,15 +107,19 @@ class SealedTest:
         )
         return OpenedTest(batch, index, self.__metric, self.__labels)
 
-    def _derive(self, batch: Callable[[], tuple[Batch, Tensor]], *, share_record: bool) -> SealedTest:
-        """The same labels for a copy of the task, with one record of openings for both or a new one."""
-        return SealedTest(self.__labels, self.__metric, batch, self.__openings if share_record else None)
+    def moved(self, batch: Callable[[], tuple[Batch, Tensor]]) -> SealedTest:
+        """The same labels for a copy of the task on another device or with other batches; one record for both."""
+        return SealedTest(self.__labels, self.__metric, batch, self.__openings)
 
-    def _labels_digest(self, train: Tensor, val: Tensor) -> bytes:
+    def fresh(self) -> SealedTest:
+        """The same labels for another task, with a record of its own; its batch is given by `moved`."""
+        return SealedTest(self.__labels, self.__metric, self.__batch, [])
+
+    def labels_digest(self, train: Tensor, val: Tensor) -> bytes:
         """The digest of a task's labels (`hashing.digests`) where those of training or validation are other ones."""
         return arrays_digest(*(part.to(self.__labels.dtype) for part in (train, val, self.__labels)))
 
-    def _labels_to_save(self) -> Tensor:
+    def labels_to_save(self) -> Tensor:
         """For a file of the whole task; whoever trains from it reads them back under seal."""
         return self.__labels.cpu()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,11 +11,7 @@ from torch import Tensor
 
 from graphstill.data.batches import Batch, LazyBatches
 from graphstill.data.splits import stream
-from graphstill.errors import ConfigError
 from graphstill.ops.adjacency import Adjacency
-
-if TYPE_CHECKING:
-    from graphstill.data.task import NodeTask
 
 
 @dataclass(frozen=True)
@@ -55,42 +50,6 @@ class Walks:
         groups = [group.nonzero().view(-1).cpu().numpy() for group in (labelled, ~labelled)]
         order = np.concatenate([generator.permutation(group) for group in groups])
         return [torch.from_numpy(order[i::lists].copy()).to(device) for i in range(lists)]
-
-
-def with_walks(task: NodeTask, roots: int, length: int = 2) -> NodeTask:
-    """A copy that is trained on subgraphs drawn anew in each epoch, so that memory grows with them, not with the graph.
-
-    A batch holds the nodes that `roots` random walks of `length` steps meet, against the direction of the edges, and
-    all edges between these nodes; what a method compares it compares within a batch. Validation and test are on the
-    whole graph, which takes the memory of a forward pass.
-
-    Zeng et al.: GraphSAINT: Graph Sampling Based Inductive Learning Method, ICLR 2020, its random-walk sampler.
-    Deviations: nodes and edges that are met more often than others are not weighted down for it; roots are drawn
-    without replacement, which meets every node in each epoch.
-
-    Returns:
-        A task of the same data, with the same hash and the same record of test openings: a teacher of either teaches
-        both.
-
-    Raises:
-        ConfigError: numbers out of their range, data of several graphs (see `batch_graphs`), or more batches than
-            training nodes.
-    """
-    whole = all(isinstance(number, int) and not isinstance(number, bool) for number in (roots, length))
-    if not whole or roots < 1 or length < 0:
-        raise ConfigError(f"roots={roots}, length={length} in with_walks: walks a batch from 1 up, steps from 0 up")
-    if task.graph_ptr is not None:
-        raise ConfigError(
-            f"with_walks of task {task.name!r}, which is one of several graphs: set batch_graphs, the graphs a batch"
-        )
-    walks, nodes = Walks(roots, length), len(task.training_graphs()[0].nodes)
-    if walks.count(nodes) > len(task.train_index):
-        raise ConfigError(
-            f"roots={roots} in with_walks of task {task.name!r}: {walks.count(nodes)} batches an epoch of {nodes} "
-            f"nodes, but only {len(task.train_index)} of them have a training label, and each batch needs one; give at "
-            f"least {-(-nodes // len(task.train_index))} roots"
-        )
-    return task._with_walks(walks)
 
 
 def walk(graph: Adjacency, roots: Tensor, length: int, generator: np.random.Generator) -> Tensor:

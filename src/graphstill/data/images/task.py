@@ -20,7 +20,7 @@ from graphstill.data.images.raw import ImageStore, RawImages, make_store
 from graphstill.data.images.subset import choose, whole_number
 from graphstill.data.sealed import SealedTest, hidden_like
 from graphstill.data.splits import PARTS, stream
-from graphstill.data.views import TEST, TRAIN, VAL
+from graphstill.data.taskdata import TEST, TRAIN, VAL
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.ops.adjacency import Adjacency
 
@@ -80,6 +80,7 @@ class ImageTask:
     """
 
     kind: ClassVar[Literal["image"]] = "image"
+    item: ClassVar[Literal["image"]] = "image"
     metric = "accuracy"
     multi_label = False
     inductive = True
@@ -260,7 +261,7 @@ class ImageTask:
             moved._pixels = self._pixels[self._rows].to(device)
             moved._rows = torch.arange(self.num_nodes, device=device)
         moved._prepare(device)
-        moved.test = self.test._derive(moved._test_batch, share_record=True)
+        moved.test = self.test.moved(moved._test_batch)
         return moved
 
     def __repr__(self) -> str:

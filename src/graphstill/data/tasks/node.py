@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, Unpack
 
 import torch
 from torch import Tensor
 
-from graphstill.data import derived, hashing, positions, saving, walks
+from graphstill.data import saving
 from graphstill.data.arrays import Arrays, from_graphs, from_pyg
+from graphstill.data.assembly import assembled
 from graphstill.data.batches import Batch
-from graphstill.data.choose import PublicSplits, make_split
+from graphstill.data.choose import PublicSplits
 from graphstill.data.convert import as_device
-from graphstill.data.features import as_features
 from graphstill.data.homophily import homophily
+from graphstill.data.node_batches import NodeBatches
 from graphstill.data.npz import read_npz
-from graphstill.data.options import Metric, SplitOptions, TaskOptions, check_batch_graphs, chosen_metric
-from graphstill.data.sealed import SealedTest, hidden_like
-from graphstill.data.splits import Split
-from graphstill.data.validation import check_edges, check_graphs, check_labels, check_split
-from graphstill.data.views import TEST, TRAIN, VAL, Views
-from graphstill.errors import ConfigError, DataError
-from graphstill.ops.adjacency import Adjacency
-from graphstill.ops.sparse_features import SparseFeatures
+from graphstill.data.options import SplitOptions, TaskOptions
+from graphstill.data.sealed import SealedTest
+from graphstill.data.taskdata import TaskData
+from graphstill.data.tasks.changing import Changing
+from graphstill.data.tasks.of_data import OfData
+from graphstill.errors import DataError
 from graphstill.typed import typed
 
 
-class NodeTask:
+class NodeTask(Changing, OfData):
     """Labels of nodes to be predicted, of one graph or of several.
 
     Transductive (default): training sees all nodes and edges and the labels of training nodes. Inductive
@@ -64,7 +62,7 @@ class NodeTask:
         split: name of the split; hash: sha256 of features, edges, labels, split and setting, whatever their storage.
         walks: how batches are drawn, see `with_walks`, or None.
         unused: what the data say of edges that models here do not see, such as "edge_weight".
-        test: the SealedTest.
+        data: all of it as one frozen value, test labels hidden; test: the SealedTest.
         origin: where edges or training nodes were removed, the whole task: same features, validation and test nodes.
 
     Raises:
@@ -73,9 +71,13 @@ class NodeTask:
     """
 
     kind: ClassVar[Literal["graph"]] = "graph"
+    item: ClassVar[Literal["node"]] = "node"
+    data: TaskData
+    origin: NodeTask | None
+    test: SealedTest
 
     def __init__(self, data: Any, **options: Unpack[SplitOptions]) -> None:
-        self._build(from_pyg(data), **options)
+        self._hold(*assembled(from_pyg(data), **options))
 
     @classmethod
     @typed
@@ -127,56 +129,21 @@ class NodeTask:
 
     @classmethod
     def _from(cls, arrays: Arrays, **options: Unpack[SplitOptions]) -> Self:
-        return saving.built(cls.__new__(cls), arrays, options)
+        return cls._of(*saving.restored(arrays, options))
 
-    def _build(
-        self,
-        arrays: Arrays,
-        *,
-        name: str = "custom",
-        split: Split | str | int | None = None,
-        seed: int = 0,
-        train: int | float | None = None,
-        val: int | float | None = None,
-        inductive: bool = False,
-        normalize: Literal["row"] | None = None,
-        sparse: bool | None = None,
-        batch_graphs: int | None = None,
-        metric: Metric | None = None,
-    ) -> None:
-        x = as_features(arrays.x, sparse=sparse, normalize=normalize)
-        self.num_nodes, self.in_features = int(x.shape[0]), int(x.shape[1])
-        edges = check_edges(arrays.edge_index, self.num_nodes)
-        labels, self.num_outputs = check_labels(arrays.y, self.num_nodes, arrays.num_classes, metric == "micro_f1")
-        chosen, ptr = make_split(split, labels, arrays.public, seed=seed, train=train, val=val), arrays.graph_ptr
-        check_split(chosen, labels)
-        self.graph_ptr = None if ptr is None else check_graphs(ptr, edges, chosen, self.num_nodes)
-        check_batch_graphs(batch_graphs, ptr is not None, name)
-        self.name, self.split, self._normalize = name, chosen.name, normalize
-        self._binarized, self.unused = arrays.binarized, arrays.unused
-        self.multi_label = labels.ndim == 2
-        self.metric = chosen_metric(metric, name, self.multi_label, self.num_outputs)
-        self.inductive = inductive or ptr is not None
-        self.train_index, self.val_index, self.test_index = chosen.train, chosen.val, chosen.test
-        part = torch.zeros(self.num_nodes, dtype=torch.uint8)
-        part[chosen.train], part[chosen.val], part[chosen.test] = TRAIN, VAL, TEST
-        visible = hidden_like(labels, torch.cat([chosen.train, chosen.val]))
-        graph = Adjacency.from_edge_index(edges, self.num_nodes)
-        self.origin: NodeTask | None = None
-        self._edges_removed, self._train_removed = list[dict[str, float]](), list[dict[str, float]]()
-        self._labels_shuffled: int | None = None
-        self._positions: dict[str, int] | None = None
-        self.walks: walks.Walks | None = None
-        self._digests = hashing.digests(x, graph, labels, chosen, self.graph_ptr)
-        self._view(Views(x, graph, visible, part, self.graph_ptr, self.inductive, batch_graphs))
-        self.test = SealedTest(labels[chosen.test], self.metric, self._views.test)
+    @classmethod
+    def _of(cls, data: TaskData, test: Tensor | SealedTest, origin: NodeTask | None = None) -> Self:
+        task = cls.__new__(cls)
+        task._hold(data, test, origin)
+        return task
 
-    def _view(self, views: Views) -> None:
-        self._views = views
-        self.x: SparseFeatures | Tensor = views.x
-        self.y: Tensor = views.y
-        self.num_edges = views.graph.num_edges
-        self.hash = hashing.combined(self._digests, inductive=self.inductive, outputs=self.num_outputs)
+    def _hold(self, data: TaskData, test: Tensor | SealedTest, origin: NodeTask | None = None) -> None:
+        """Data, test labels (in the open, or sealed already), and the whole task that this one was made from."""
+        self.data, self.origin, self._batches = data, origin, NodeBatches(data)
+        if isinstance(test, SealedTest):
+            self.test = test.moved(self._batches.test)
+        else:
+            self.test = SealedTest(test, data.facts.metric, self._batches.test)
 
     def training_batches(self, epoch: int, seed: int = 0) -> Sequence[Batch]:
         """The batches of one epoch.
@@ -185,22 +152,22 @@ class NodeTask:
         subgraphs of it. Several graphs: disjoint unions of `batch_graphs` training graphs. What is drawn is a pure
         function of (seed, epoch).
         """
-        return self._views.training(epoch, seed)
+        return self._batches.training(epoch, seed)
 
     def training_graphs(self) -> Sequence[Batch]:
         """All that training sees, each node once, however it is cut into batches."""
-        return self._views.training_graphs()
+        return self._batches.training_graphs()
 
     def validation_batch(self) -> Batch:
         """The batch on which validation nodes are predicted; for one graph the very object that training uses."""
-        return self._views.validation()
+        return self._batches.validation()
 
     def full_batch(self) -> Batch:
         """All nodes and edges, test labels hidden, to serve or measure a trained model on.
 
         Of an inductive task it holds what training must not see.
         """
-        return self._views.full()
+        return self._batches.full()
 
     def check_teacher(self, hash: str, what: str) -> NodeTask:
         """The task that `what`, of that hash, was made from: this one, or the `origin` that it was reduced from.
@@ -220,6 +187,7 @@ class NodeTask:
 
     def protocol(self) -> dict[str, Any]:
         """What is printed with every result, as plain values; homophily is that of labels that may be seen."""
+        facts = self.data.facts
         return {
             "dataset": self.name,
             "hash": self.hash,
@@ -229,17 +197,17 @@ class NodeTask:
             "selection": f"validation {self.metric}",
             "nodes": self.num_nodes,
             "edges": self.num_edges,
-            "edges_removed": self._edges_removed,
-            "train_removed": self._train_removed,
-            "labels_shuffled": self._labels_shuffled,
-            "positions": self._positions,
+            "edges_removed": list(facts.edges_removed),
+            "train_removed": list(facts.train_removed),
+            "labels_shuffled": facts.labels_shuffled,
+            "positions": facts.positions,
             "walks": None if self.walks is None else asdict(self.walks),
             "graphs": 1 if self.graph_ptr is None else len(self.graph_ptr) - 1,
-            "homophily": homophily(self._views.graph, self.y),
+            "homophily": homophily(self.data.graph, self.y),
             "edges_unused": list(self.unused),
             "features": self.in_features,
-            "feature_normalization": self._normalize,
-            "features_binarized": self._binarized,
+            "feature_normalization": facts.normalize,
+            "features_binarized": facts.binarized,
             "outputs": self.num_outputs,
             "train": len(self.train_index),
             "val": len(self.val_index),
@@ -251,46 +219,10 @@ class NodeTask:
 
         The copy shares the record of test openings and the hash.
         """
-        device, moved, old = as_device(device), copy.copy(self), self._views
-        for part in ("train_index", "val_index", "test_index"):
-            setattr(moved, part, getattr(self, part).to(device))
-        x, y = old.x.to(device), old.y.to(device)
-        if dtype is not None:
-            x, y = x.to(dtype), y.to(dtype) if self.multi_label else y
-        graph, part_of = old.graph.to(device), old.part.to(device)
-        moved._view(replace(old, x=x, graph=graph, y=y, part=part_of))
-        moved.test = self.test._derive(moved._views.test, share_record=True)
-        moved.origin = None if self.origin is None else self.origin.to(device, dtype)
-        return moved
+        origin = None if self.origin is None else self.origin.to(device, dtype)
+        return type(self)._of(self.data.to(as_device(device), dtype), self.test, origin)
 
-    without_edges = derived.without_edges
-    without_train_nodes = derived.without_train_nodes
-    with_shuffled_labels = derived.with_shuffled_labels
-    with_positions = positions.with_positions
-    _with_columns = positions.with_columns
     save = to_npz = saving.save
-    with_walks = walks.with_walks
-
-    def _with_walks(self, how: walks.Walks) -> NodeTask:
-        """A copy of the same data with other batches."""
-        changed = copy.copy(self)
-        changed._views, changed.walks = replace(self._views, walks=how), how
-        changed.origin = None if self.origin is None else self.origin._with_walks(how)
-        changed.test = self.test._derive(changed._views.test, share_record=True)
-        return changed
-
-    def _derive(self, views: Views, **digests: bytes) -> NodeTask:
-        """A copy with other views, its own hash, and its own record of test openings."""
-        if self._positions is not None and "edges" in digests:
-            raise ConfigError(
-                f"edges removed from task {self.name!r}, whose positions were made from them: remove them first, then "
-                "call with_positions"
-            )
-        changed = copy.copy(self)
-        changed._digests = {**self._digests, **digests}
-        changed._view(views)
-        changed.test = self.test._derive(views.test, share_record=False)
-        return changed
 
     def __repr__(self) -> str:
         sizes = (
