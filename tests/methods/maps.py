@@ -75,7 +75,7 @@ def set_images(
         student=Output(detached.logits, tuple(detached.hidden)),
         teacher=t,
         architecture="cnn",
-        num_nodes=STORE,
+        num_items=STORE,
         device=torch.device("cpu"),
         features=torch.zeros(images, 3, 8, 8),
         graph=graph,

@@ -5,14 +5,16 @@ from graphstill.data.images.task import ImageTask
 from graphstill.data.metrics import METRICS, accuracy, micro_f1, roc_auc
 from graphstill.data.sealed import OpenedTest, SealedTest
 from graphstill.data.splits import Split, per_class_split, random_split
+from graphstill.data.tasks.graph import GraphTask
 from graphstill.data.tasks.node import NodeTask
 
 #: What `train` and `distill` take.
-Task = NodeTask | ImageTask
+Task = NodeTask | GraphTask | ImageTask
 
 __all__ = [
     "METRICS",
     "Batch",
+    "GraphTask",
     "ImageTask",
     "NodeTask",
     "OpenedTest",

@@ -1,9 +1,9 @@
-"""What a training step sees: a graph, its features, and which rows may be learnt from."""
+"""What a training step sees: inputs (nodes, structure, features) and items (labels, which may be learnt from)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar, overload
 
 import numpy as np
@@ -17,16 +17,20 @@ from graphstill.ops.sparse_features import SparseFeatures
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A graph to run a model on. The full graph is a batch like any other.
+    """A graph to run a model on, or several as one. The full graph is a batch like any other.
+
+    Inputs are by node, labels by item: the nodes themselves, or whole graphs.
 
     Attributes:
-        x: [rows, features].
-        graph: edges between rows.
-        y: int64 [rows] or float [rows, labels]; -1 or NaN in rows whose label may not be seen.
-        train_rows: int64: rows with a training label.
-        val_rows: int64: rows with a validation label.
-        nodes: int64 [rows]: number of each row's node in the task.
+        x: [nodes, features].
+        graph: edges between nodes.
+        y: int64 [items] or float [items, labels]; -1 or NaN where a label may not be seen.
+        train_rows: int64: items with a training label.
+        val_rows: int64: items with a validation label.
+        nodes: int64 [nodes]: number of each node in the task.
         full: whether this is all there is to train on, so that it is the only batch of each epoch.
+        graphs: int64 [items]: number of each graph in the task where items are graphs, else None.
+        pieces: the same items as smaller batches, in order, for a pass in which memory counts; none: this is one.
     """
 
     x: SparseFeatures | Tensor
@@ -36,6 +40,17 @@ class Batch:
     val_rows: Tensor
     nodes: Tensor
     full: bool
+    graphs: Tensor | None = None
+    pieces: tuple[Batch, ...] = ()
+
+    @property
+    def items(self) -> Tensor:
+        """int64 [items]: number of each item in the task."""
+        return self.nodes if self.graphs is None else self.graphs
+
+    def in_pieces(self, pieces: Sequence[Batch]) -> Batch:
+        """This batch, evaluated piece by piece."""
+        return replace(self, pieces=tuple(pieces))
 
     @property
     def multi_label(self) -> bool:
@@ -70,9 +85,9 @@ def cut_graph(store: Adjacency, begin: int, end: int) -> Adjacency:
     first, last = int(store.ptr[begin]), int(store.ptr[end])
     edges = slice(first, last)
     order = torch.arange(last - first, device=store.ptr.device)
-    return Adjacency(
-        store.ptr[begin : end + 1] - first, store.source[edges] - begin, store.target[edges] - begin, order
-    )
+    attr = None if store.edge_attr is None else store.edge_attr[edges]
+    ptr, source, target = store.ptr[begin : end + 1] - first, store.source[edges] - begin, store.target[edges] - begin
+    return Adjacency(ptr, source, target, order, edge_attr=attr)
 
 
 def induced_graph(store: Adjacency, kept: Tensor) -> Adjacency:

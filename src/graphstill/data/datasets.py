@@ -9,16 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from graphstill import archives
-from graphstill.data import images, sources
+from graphstill.data import graph_datasets, images, sources
 from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
 from graphstill.data.features import binarized
 from graphstill.data.npz import CSR_PARTS, LAYOUT, read_npz
 from graphstill.data.options import Metric
 from graphstill.data.splits import Split
+from graphstill.data.tasks.graph import GraphTask
 from graphstill.data.tasks.node import NodeTask
 from graphstill.errors import ConfigError, DataError, nearest
 from graphstill.typed import typed
@@ -180,8 +179,10 @@ def load(
     return task if walk_roots is None else task.with_walks(walk_roots, **length)
 
 
-def loader(name: str, root: str | Path | None = None) -> Callable[..., NodeTask | images.ImageTask]:
+def loader(name: str, root: str | Path | None = None) -> Callable[..., NodeTask | GraphTask | images.ImageTask]:
     """The function that loads data of this name, and whose signature says what it takes."""
+    if name not in CATALOG and graph_datasets.knows(name, root):
+        return graph_datasets.load
     return images.load if images.knows(name, root) else load
 
 
@@ -206,6 +207,8 @@ def _find(name: str, entry: Entry, root: Path | None, k: int | None) -> Arrays:
         if path.is_file():
             return read_npz(path)
     if name not in CATALOG:
+        if graph_datasets.knows(name, root):
+            raise DataError(f"{name!r} is a set of graphs: load it by `datasets.load_graphs`")
         if images.knows(name, root):
             raise DataError(f"{name!r} is a set of images: load it by `datasets.load_images`")
         raise DataError(
@@ -253,13 +256,9 @@ def _is_node_task(path: Path) -> bool:
             arrays = {Path(member).stem for member in archive.namelist()}
             if not {"edge_index", "y"} <= arrays or not ("x" in arrays or set(CSR_PARTS) <= arrays):
                 return False
-            return "graph_ptr" not in arrays or _length(archive, "y") != _length(archive, "graph_ptr") - 1
+            return (
+                "graph_ptr" not in arrays
+                or archives.length_of(archive, "y") != archives.length_of(archive, "graph_ptr") - 1
+            )
     except archives.BROKEN:
         return False
-
-
-def _length(archive: zipfile.ZipFile, name: str) -> int:
-    with archive.open(f"{name}.npy") as member:
-        np.lib.format.read_magic(member)
-        shape, _, _ = np.lib.format.read_array_header_1_0(member)
-    return int(shape[0]) if shape else 0

@@ -67,7 +67,7 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
             raise DataError(
                 f"{key} of {path} is {found[key].dtype} {list(found[key].shape)}: give whole numbers, one dimension"
             )
-    x = found["x"] if "x" in found else _csr(path, found)
+    x = found["x"] if "x" in found else as_csr(path, found)
     y, ptr, kinds, nodes = found["y"], found.get("graph_ptr"), found.get("split"), (*x.shape, 0)[0]
     if ptr is not None and y.shape[:1] == (len(ptr) - 1,) != (nodes,):
         raise DataError(
@@ -81,12 +81,12 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
         if (np.diff(ptr) < 0).any():
             raise DataError(f"graph_ptr of {path} falls: it rises from 0 to the number of nodes, one step a graph")
         public = graph_split(*(as_tensor(array, "y or split") for array in (kinds, ptr, y)))
-    meta = _meta(path, found)
-    made = Arrays(x, found["edge_index"], y, public, ptr, _classes(path, meta), unused=say_unused(found))
+    meta = meta_of(path, found)
+    made = Arrays(x, found["edge_index"], y, public, ptr, classes_of(path, meta), unused=say_unused(found))
     return with_facts(made, meta, path)
 
 
-def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
+def as_csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
     from scipy.sparse import csr_matrix
 
     try:
@@ -102,7 +102,7 @@ def _csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:
     return matrix
 
 
-def _meta(path: Path, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def meta_of(path: Path, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The JSON object that goes with the arrays; empty where there is none."""
     if "meta" not in found:
         return {}
@@ -115,7 +115,7 @@ def _meta(path: Path, found: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return meta
 
 
-def _classes(path: Path, meta: Mapping[str, Any]) -> int | None:
+def classes_of(path: Path, meta: Mapping[str, Any]) -> int | None:
     try:
         number = meta.get("num_classes")
         if number is not None and (isinstance(number, bool) or number != int(number) or abs(number) > 2**31):

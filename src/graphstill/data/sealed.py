@@ -20,8 +20,8 @@ class OpenedTest:
     """Test labels of one finished run.
 
     Attributes:
-        batch: the graph on which test nodes are predicted: the full one, or the union of the test graphs.
-        index: int64 [test nodes]: their rows in the batch.
+        batch: the graph on which test items are predicted: the full one, or the union of the test graphs.
+        index: int64 [test items]: their rows in the batch.
         metric: a name of METRICS.
     """
 
@@ -34,7 +34,7 @@ class OpenedTest:
         """The metric of each member.
 
         Args:
-            logits: [members, rows of the batch, outputs].
+            logits: [members, items of the batch, outputs].
 
         Returns:
             float64 [members].
@@ -42,15 +42,15 @@ class OpenedTest:
         Raises:
             DataError: logits that are not those of this batch.
         """
-        if logits.ndim != 3 or logits.shape[1] != len(self.batch.nodes):
+        if logits.ndim != 3 or logits.shape[1] != len(self.batch.items):
             raise DataError(
                 f"logits {list(logits.shape)} given to OpenedTest.score: "
-                f"give [members, {len(self.batch.nodes)}, outputs], a row for each node of opened.batch"
+                f"give [members, {len(self.batch.items)}, outputs], a row for each item of opened.batch"
             )
         return METRICS[self.metric](logits[:, self.index.to(logits.device)], self._labels.to(logits.device))
 
     def labels(self) -> Tensor:
-        """True labels of the rows `index`, for analysis: int64 [test nodes] or float32 [test nodes, labels]."""
+        """True labels of the rows `index`, for analysis: int64 [test items] or float32 [test items, labels]."""
         return self._labels.clone()
 
 
@@ -124,7 +124,7 @@ class SealedTest:
         return self.__labels.cpu()
 
     def __repr__(self) -> str:
-        return f"SealedTest(nodes={len(self.__labels)}, openings={len(self.__openings)})"
+        return f"SealedTest(items={len(self.__labels)}, openings={len(self.__openings)})"
 
 
 def hidden_like(labels: Tensor, visible: Tensor) -> Tensor:

@@ -56,6 +56,8 @@ class TaskData:
         facts: what the protocol prints. digests: sha256 of each thing that is learnt from.
         graph_ptr: int64 [graphs + 1] on the CPU, or None for one graph.
         batch_graphs: training graphs a batch, None for all; walks: how batches are drawn from one graph, if they are.
+        node_codes, edge_codes: how many values each column of x, or of the edges' features, can have, where these are
+            codes (whole numbers from 0); None where they are numbers.
     """
 
     x: SparseFeatures | Tensor
@@ -71,6 +73,8 @@ class TaskData:
     graph_ptr: Tensor | None = None
     batch_graphs: int | None = None
     walks: Walks | None = None
+    node_codes: tuple[int, ...] | None = None
+    edge_codes: tuple[int, ...] | None = None
 
     @property
     def nodes(self) -> int:
@@ -107,6 +111,7 @@ class TaskData:
         """The same data on a device, optionally with features and multi-label targets of another float type."""
         x, y = self.x.to(device), self.y.to(device)
         if dtype is not None:
-            x, y = x.to(dtype), y.to(dtype) if self.multi_label else y
+            x = x if self.node_codes is not None else x.to(dtype)
+            y = y.to(dtype) if self.multi_label else y
         parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
         return replace(self, x=x, y=y, graph=self.graph.to(device), **parts)

@@ -42,6 +42,19 @@ def check_kind(models: Sequence[Model], task: Task) -> None:
             f"model {odd.name!r} reads {odd.takes}s, but task {task.name!r} is made of {task.kind}s: "
             f"choose one that fits it, see `graphstill list models`"
         )
+    for model in models:
+        reads_out = getattr(model, "readout", None) is not None
+        if task.item == "graph" and not reads_out and not isinstance(model, ForeignModel):
+            raise ConfigError(
+                f"model {model.name!r} answers for each node, but the items of task {task.name!r} are whole graphs: "
+                "give it a readout, such as readout='mean'"
+                + ("" if hasattr(model, "readout") else "; it has none, choose one that does, such as gin or gcn")
+            )
+        if task.item == "node" and reads_out:
+            raise ConfigError(
+                f"model {model.name!r} has a readout and answers for whole graphs, but the items of task {task.name!r} "
+                "are nodes: leave readout out"
+            )
 
 
 def check_runs(training: Training, runs: int) -> None:

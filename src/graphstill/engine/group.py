@@ -57,10 +57,20 @@ class Block:
         Where the next training step computes the same, the pass is recorded and serves for both.
         """
         if self._cached is None or self._cached[0] is not batch:
+            if batch.pieces:
+                return self._in_pieces(batch)
             with torch.set_grad_enabled(self._reused):
                 out = self.cohort(batch.x, batch.graph)
             self._attached = out if self._reused else None
             self._cached = (batch, mapped(out, Tensor.detach))
+        return self._cached[1]
+
+    @torch.no_grad()
+    def _in_pieces(self, batch: Batch) -> Output:
+        """Logits of one piece after another; hidden features are not kept."""
+        self._attached = None
+        logits = [self.cohort(piece.x, piece.graph).logits for piece in batch.pieces]
+        self._cached = (batch, Output(torch.cat(logits, 1)))
         return self._cached[1]
 
     def backward(self, total: Tensor) -> None:
@@ -130,9 +140,9 @@ class Group:
         own = own if block.precision is None else mapped(own, Tensor.float)
         parts = [own if b is block else b.output(batch) for b in self.blocks]
         merged = self._merge(parts)
-        view = View(merged.logits, merged.hidden, batch.graph, batch.nodes, heads=merged.heads)
+        view = View(merged.logits, merged.hidden, batch.graph, batch.nodes, heads=merged.heads, items=batch.items)
         d = view.detach()
-        return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers, heads=d.heads)
+        return view, Peers(d.logits, d.hidden, d.graph, d.nodes, self.runs, self.peers, heads=d.heads, items=d.items)
 
     def _merge(self, parts: Sequence[Output]) -> Output:
         return parts[0] if len(parts) == 1 else stack_outputs(parts)

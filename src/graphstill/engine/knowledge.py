@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from graphstill.data import Batch, NodeTask
+from graphstill.data import Batch, GraphTask, NodeTask
 from graphstill.data.convert import as_tensor
 from graphstill.engine.live import LiveTeacher
 from graphstill.errors import ConfigError, DataError
@@ -21,13 +21,13 @@ from graphstill.nn.inputs import as_dense
 
 @dataclass
 class Knowledge:
-    """Outputs of T teachers on all nodes of a task: T = 1 (one teacher for all runs) or one for each run.
+    """Outputs of T teachers on all items of a task: T = 1 (one teacher for all runs) or one for each run.
 
-    logits [T, N, C]; hidden layers [T, N, D]; rows that training may not see hold NaN, so that a misuse shows.
-    `task_hash` names the data it was computed on (None: not known, an array of the user's).
+    logits [T, N, C]; hidden layers [T, N, D], where items are nodes; rows that training may not see hold NaN, so that a
+    misuse shows. `task_hash` names the data it was computed on (None: not known, an array of the user's).
     sensitivity [T, N], where it was asked for: by how much the entropy of the outputs at each node moves when standard
-    normal noise is added to all features. `validation` [T, validation nodes, C]: logits there, where training does not
-    see these nodes.
+    normal noise is added to all features. `validation` [T, validation items, C]: logits there, where training does not
+    see these items.
     """
 
     logits: Tensor
@@ -49,10 +49,11 @@ class Knowledge:
         """The teacher's view of a batch, its rows one for each member (or one for all)."""
 
         def rows(x: Tensor) -> Tensor:
-            x = x if x.shape[1] == batch.nodes.shape[0] and batch.full else x.index_select(1, batch.nodes)
+            x = x if x.shape[1] == batch.items.shape[0] and batch.full else x.index_select(1, batch.items)
             return x if x.shape[0] == 1 or peers == 1 else x.repeat_interleave(peers, 0)
 
-        return View(rows(self.logits), [map_hidden(h, rows) for h in self.hidden], batch.graph, batch.nodes)
+        hidden = [map_hidden(h, rows) for h in self.hidden]
+        return View(rows(self.logits), hidden, batch.graph, batch.nodes, items=batch.items)
 
     def sensitivity_of_members(self, peers: int) -> Tensor | None:
         """`sensitivity` with one row for each member (or one for all)."""
@@ -70,21 +71,25 @@ class Knowledge:
 
 @torch.no_grad()
 def of_cohort(
-    cohort: Cohort, task: NodeTask, with_hidden: bool, source: dict[str, Any], with_sensitivity: bool = False
+    cohort: Cohort,
+    task: NodeTask | GraphTask,
+    with_hidden: bool,
+    source: dict[str, Any],
+    with_sensitivity: bool = False,
 ) -> Knowledge:
     """The table of a trained cohort: evaluation outputs on the training graph."""
     batches = list(task.training_graphs())
-    outputs: list[Output] = [cohort(b.x, b.graph) for b in batches]
+    outputs: list[Output] = [_kept(cohort(b.x, b.graph), with_hidden) for b in batches]
     moved = _entropy_moved(cohort, task, batches, outputs) if with_sensitivity else []
-    if len(batches) == 1 and batches[0].full and batches[0].nodes.shape[0] == task.num_nodes:
+    if len(batches) == 1 and batches[0].full and batches[0].items.shape[0] == task.num_items:
         out = outputs[0]
         hidden = list(out.hidden) if with_hidden else []
         return Knowledge(out.logits, hidden, task.hash, source, moved[0] if moved else None)
 
     def spread(parts: list[Tensor]) -> Tensor:
-        full = parts[0].new_full((parts[0].shape[0], task.num_nodes, *parts[0].shape[2:]), float("nan"))
+        full = parts[0].new_full((parts[0].shape[0], task.num_items, *parts[0].shape[2:]), float("nan"))
         for b, part in zip(batches, parts, strict=True):
-            full[:, b.nodes] = part
+            full[:, b.items] = part
         return full
 
     def table(pick: Any) -> Tensor:
@@ -101,12 +106,20 @@ def of_cohort(
     validation = None
     if task.graph_ptr is not None:
         unseen = task.validation_batch()
-        validation = cohort(unseen.x, unseen.graph).logits.index_select(1, unseen.val_rows)
+        pieces = unseen.pieces or (unseen,)
+        logits = torch.cat([cohort(piece.x, piece.graph).logits for piece in pieces], 1)
+        validation = logits.index_select(1, unseen.val_rows)
     sensitivity = spread(moved) if moved else None
     return Knowledge(table(lambda o: o.logits), hidden, task.hash, source, sensitivity, validation)
 
 
-def _entropy_moved(cohort: Cohort, task: NodeTask, batches: Sequence[Batch], clean: Sequence[Output]) -> list[Tensor]:
+def _kept(out: Output, with_hidden: bool) -> Output:
+    return out if with_hidden else Output(out.logits)
+
+
+def _entropy_moved(
+    cohort: Cohort, task: NodeTask | GraphTask, batches: Sequence[Batch], clean: Sequence[Output]
+) -> list[Tensor]:
     """|H(outputs at x + ε) − H(outputs at x)| with one draw ε ~ N(0, 1) for all teachers, [T, rows] a batch."""
     generator, moved = torch.Generator().manual_seed(0), []
     for b, out in zip(batches, clean, strict=True):
@@ -130,30 +143,33 @@ class Teacher:
     taps: Sequence[str] = ()
 
 
-def of_module(teacher: Teacher, task: NodeTask, with_sensitivity: bool = False) -> Knowledge:
+def of_module(teacher: Teacher, task: NodeTask | GraphTask, with_sensitivity: bool = False) -> Knowledge:
     """The table of the user's trained module; it is not changed."""
     cohort = wrap(teacher.module, task.in_features, task.num_outputs, teacher.taps)
     source = {"kind": "module", "class": type(teacher.module).__name__, "taps": list(teacher.taps)}
     return of_cohort(cohort.to(task.y.device), task, bool(teacher.taps), source, with_sensitivity)
 
 
-def of_array(logits: Any, task: NodeTask) -> Knowledge:
-    """Knowledge from the user's logits [N, C] or [T, N, C]: a numpy array or a tensor.
+def of_array(logits: Any, task: NodeTask | GraphTask) -> Knowledge:
+    """Knowledge from the user's logits [N, C] or [T, N, C] of the task's items: a numpy array or a tensor.
 
     Raises:
         DataError: the shape does not fit the task, or a value is not finite.
     """
     table = as_tensor(logits, "the teacher").float()
     table = table[None] if table.dim() == 2 else table
-    expected = (task.num_nodes, task.num_outputs)
+    expected = (task.num_items, task.num_outputs)
     if table.dim() != 3 or tuple(table.shape[1:]) != expected:
         raise DataError(
-            f"teacher logits have shape {tuple(table.shape)}, but task {task.name!r} has {expected[0]} nodes and "
-            f"{expected[1]} outputs: give an array [nodes, outputs] in the task's node order"
+            f"teacher logits have shape {tuple(table.shape)}, but task {task.name!r} has {expected[0]} {task.item}s "
+            f"and "
+            f"{expected[1]} outputs: give an array [{task.item}s, outputs] in the task's {task.item} order"
         )
     if not bool(torch.isfinite(table).all()):
         row = int((~torch.isfinite(table)).nonzero()[0, 1])
-        raise DataError(f"teacher logits are not finite at node {row}: check the teacher, or give logits, not log(0)")
+        raise DataError(
+            f"teacher logits are not finite at {task.item} {row}: check the teacher, or give logits, not log(0)"
+        )
     return Knowledge(table.to(task.y.device), [], None, {"kind": "array", "shape": list(table.shape)})
 
 
@@ -170,7 +186,7 @@ def match_runs(knowledge: Known, runs: int, best: int) -> Known:
     return knowledge.for_runs([best])
 
 
-def check_graph(graph: str | None, task: NodeTask, tabular: bool) -> None:
+def check_graph(graph: str | None, task: NodeTask | GraphTask, tabular: bool) -> None:
     """Raises ConfigError where no choice of the graph that the teacher's outputs are computed on makes sense."""
     if graph not in (None, "full", "own"):
         raise ConfigError(f'teacher_graph={graph!r}: give "full", "own", or leave it out')
@@ -182,7 +198,9 @@ def check_graph(graph: str | None, task: NodeTask, tabular: bool) -> None:
         )
 
 
-def privileged(task: NodeTask, trained: NodeTask | None, shown: NodeTask) -> dict[str, Any]:
+def privileged(
+    task: NodeTask | GraphTask, trained: NodeTask | GraphTask | None, shown: NodeTask | GraphTask
+) -> dict[str, Any]:
     """What a teacher knew that the students do not, for source and protocol; nothing where it knew the same.
 
     `trained`: the task it was trained on (None: not known); `shown`: the one its outputs were computed on; each is

@@ -1,4 +1,4 @@
-"""A frozen teacher that is run on each batch as it comes: images are never twice the same."""
+"""A frozen teacher that is run on each batch as it comes: of images, never twice the same, or of many graphs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class LiveTeacher:
     ensemble: bool = False
     #: No outputs on perturbed features are at hand.
     sensitivity: None = None
+    multi_label: bool = False
     _last: tuple[Batch, View] | None = None
 
     @property
@@ -60,10 +61,14 @@ class LiveTeacher:
     @torch.no_grad()
     def outputs(self, batch: Batch, peers: int) -> View:
         """The view of a batch, computed anew."""
-        assert isinstance(batch.x, Tensor)
-        outputs = [self.cohort(x, no_edges(len(x), x.device)) for x in batch.x.split(CHUNK)]
+        if batch.pieces or batch.graphs is not None:
+            outputs = [self.cohort(piece.x, piece.graph) for piece in batch.pieces or (batch,)]
+        else:
+            assert isinstance(batch.x, Tensor)
+            outputs = [self.cohort(x, no_edges(len(x), x.device)) for x in batch.x.split(CHUNK)]
         if self.ensemble:
-            return View(ensemble(torch.cat([out.logits for out in outputs], 1)), [], batch.graph, batch.nodes)
+            together = ensemble(torch.cat([out.logits for out in outputs], 1), self.multi_label)
+            return View(together, [], batch.graph, batch.nodes, items=batch.items)
 
         def whole(parts: Sequence[Tensor]) -> Tensor:
             x = parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 1)
@@ -71,7 +76,7 @@ class LiveTeacher:
 
         layers = zip(*(out.hidden for out in outputs), strict=True)
         hidden = [Hidden(*(whole([getattr(h, place) for h in layer]) for place in PLACES)) for layer in layers]
-        return View(whole([out.logits for out in outputs]), hidden, batch.graph, batch.nodes)
+        return View(whole([out.logits for out in outputs]), hidden, batch.graph, batch.nodes, items=batch.items)
 
 
 def ensemble(logits: Tensor, multi_label: bool = False) -> Tensor:

@@ -7,22 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphstill.data import ImageTask, Task
+from graphstill.data import NodeTask, Task
 from graphstill.engine import doubts
 from graphstill.engine.doubts import Doubt
 from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.teaching import AnyTeacher
 
-#: Training images, the first of them, on which a teacher of images is judged.
-IMAGES = 512
+#: Training items, the first of them, on which a teacher is judged that is run on each batch.
+SAMPLE = 512
 
 
 @torch.no_grad()
 def judged(known: Knowledge | LiveTeacher, teacher: AnyTeacher, task: Task) -> tuple[dict[str, Any], list[Doubt]]:
     """The teacher's figures on "train" and "validation" items, of each of its members, and what is odd about it.
 
-    A part is left out where the teacher says nothing about it. Of images "train" is a sample.
+    A part is left out where the teacher says nothing about it. Of images, and of graphs where the teacher is run on
+    each batch, "train" is a sample.
     """
     figures, logits = dict[str, Any](), list[Tensor]()
     for part, index in (("train", task.train_index), ("validation", task.val_index)):
@@ -40,9 +41,9 @@ def judged(known: Knowledge | LiveTeacher, teacher: AnyTeacher, task: Task) -> t
 def _logits(known: Knowledge | LiveTeacher, task: Task, index: Tensor, part: str) -> tuple[Tensor | None, Tensor]:
     """Logits [T, n, C] of items, and which items they are of; None where there are none."""
     if isinstance(known, LiveTeacher):
-        assert isinstance(task, ImageTask)
-        batch = task.validation_batch() if part == "validation" else task.plain_batch(index[:IMAGES])
-        return known.outputs(batch, 1).logits, batch.nodes
+        assert not isinstance(task, NodeTask)
+        batch = task.validation_batch() if part == "validation" else task.plain_batch(index[:SAMPLE])
+        return known.outputs(batch, 1).logits, batch.items
     if part == "validation" and known.validation is not None:
         return known.validation, index
     found = known.logits.index_select(1, index)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphstill.data import NodeTask, Task
+from graphstill.data import GraphTask, ImageTask, NodeTask, Task
 from graphstill.engine import knowledge
 from graphstill.engine.knowledge import Knowledge, Teacher
 from graphstill.engine.live import LiveTeacher, ensemble
@@ -36,16 +36,20 @@ def knowledge_of(
 ) -> Knowledge | LiveTeacher | None:
     """The teacher of `runs` students, after checking that it was made from this data.
 
-    On a graph it is a table, computed once; on images, which are drawn anew each time, the network itself.
+    On a graph it is a table, computed once; on images, which are drawn anew each time, the network itself, and so of
+    many graphs where hidden features are asked for, which are more than a table should hold.
     """
     if isinstance(teacher, str | Path):
         teacher = Run.load(teacher, task.y.device)
     tabular = not isinstance(teacher, Run | Ensemble | Teacher | torch.nn.Module)
-    if not isinstance(task, NodeTask):
+    if isinstance(task, ImageTask):
         if graph is not None:
             raise ConfigError(f"teacher_graph={graph!r}, but task {task.name!r} has no graph: leave it out")
         return None if teacher is None else knowledge.match_runs(*_live(teacher, task, runs))
     knowledge.check_graph(graph, task, tabular)
+    hidden = any(t.method.needs.teacher_hidden for t in method.terms)
+    if isinstance(task, GraphTask) and hidden and isinstance(teacher, Run | Ensemble):
+        return knowledge.match_runs(*_live(teacher, task, runs))
     return None if teacher is None else _table(teacher, task, method, runs, graph)
 
 
@@ -57,11 +61,16 @@ def _live(teacher: AnyTeacher, task: Task, runs: int) -> tuple[LiveTeacher, int,
         )
     run, together = _opened(teacher)
     task.check_teacher(run.result["data_hash"], f"the teacher {run.name!r}")
-    return LiveTeacher(run.cohort, task.hash, _source(run, together), together), runs, run.best_member()
+    live = LiveTeacher(run.cohort, task.hash, _source(run, together), together, multi_label=task.multi_label)
+    return live, runs, run.best_member()
 
 
 def _table(
-    teacher: AnyTeacher, task: NodeTask, method: Method | Composite, runs: int, graph: TeacherGraph | None
+    teacher: AnyTeacher,
+    task: NodeTask | GraphTask,
+    method: Method | Composite,
+    runs: int,
+    graph: TeacherGraph | None,
 ) -> Knowledge:
     hidden = any(t.method.needs.teacher_hidden for t in method.terms)
     sensitivity = any(t.method.needs.teacher_sensitivity for t in method.terms)

@@ -97,6 +97,11 @@ def build(
                 f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
                 f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
             )
+        if term.method.only_nodes and task.item == "graph":
+            raise MethodError(
+                f"method {term.method.name!r} cannot be used on task {task.name!r}, whose items are whole graphs: "
+                f"{term.method.only_nodes}"
+            )
     curricula = [t.method.name for t in method.terms if t.method.smoothing(0) is not None]
     if len(curricula) > 1:
         raise MethodError(f"two curricula of smoothing ({', '.join(curricula)}) in one sum: keep one")
@@ -111,12 +116,13 @@ def build(
         student=group.outputs(batch),
         teacher=teacher,
         architecture=architecture,
-        num_nodes=task.num_nodes,
+        num_items=task.num_items,
         device=batch.nodes.device,
         features=batch.x,
         graph=batch.graph,
         full=batch.full,
         seen=_seen(task),
+        item=task.item,
         teacher_sensitivity=None if knowledge is None else knowledge.sensitivity_of_members(group.peers),
     )
     masked = len(group.blocks) > 1
@@ -148,11 +154,11 @@ def build(
 
 
 def _seen(task: Task) -> Tensor | None:
-    """Which nodes or images of the task training sees; None for all."""
+    """Which items of the task training sees; None for all."""
     if not isinstance(task, NodeTask):
         return task.train_index
     nodes = torch.cat([batch.nodes for batch in task.training_graphs()])
-    return nodes if len(nodes) < task.num_nodes else None
+    return nodes if len(nodes) < task.num_items else None
 
 
 def adversary_steps(terms: Sequence[ActiveTerm], teacher: View | None, peers: Peers, step: Step) -> None:

@@ -29,6 +29,8 @@ class Method(ABC):
 
     name: ClassVar[str]
     needs: ClassVar[Needs] = Needs()
+    #: Why items must be nodes, where a method makes no sense on others; empty where it does.
+    only_nodes: ClassVar[str] = ""
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
 

@@ -31,7 +31,8 @@ class Spec:
     """What a method may build its modules from. Widths are those of the hidden layers, first to last.
 
     `features` [N, F] and `graph` are those of the first training batch; `full` says that there is no other. `seen` are
-    the task's nodes or images that training batches hold, where that is known: int64 ids, or None for all `num_nodes`.
+    the task's items that training batches hold, where that is known: int64 ids, or None for all `num_items`. `item` is
+    what they are: "node", "graph", "image".
     """
 
     runs: int
@@ -42,12 +43,13 @@ class Spec:
     student: Output
     teacher: View | None
     architecture: str
-    num_nodes: int
+    num_items: int
     device: torch.device
     features: SparseFeatures | Tensor
     graph: Adjacency
     full: bool
     seen: Tensor | None = None
+    item: str = "node"
     #: [1 or M, all nodes of the task], where the method needs it: see `engine.knowledge.Knowledge`.
     teacher_sensitivity: Tensor | None = None
 

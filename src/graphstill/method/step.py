@@ -10,6 +10,7 @@ from torch import Tensor
 
 from graphstill.data.batches import Batch
 from graphstill.errors import MethodError
+from graphstill.method.items import by_graph
 from graphstill.method.spec import Parts
 from graphstill.method.view import Peers
 from graphstill.nn.output import Output
@@ -70,5 +71,12 @@ class Step:
         return self.again(x, rows)
 
     def rows(self, x: Tensor, nodes: Nodes) -> Tensor:
-        """The rows of x [M, N, ...] that a term is computed on: labelled training nodes, or all nodes of the batch."""
+        """The rows of x that a term is computed on: labelled training items, or all items of the batch.
+
+        Args:
+            x: [M, items, ...]. Where items are graphs also hidden features [M, nodes, D]: a graph is then represented
+                by the mean of its nodes, whatever the network's own readout (no graph is empty).
+        """
+        if self.batch.graphs is not None:
+            x = by_graph(x, self.batch.graph)
         return x if nodes == "all" else x.index_select(1, self.batch.train_rows)

@@ -20,9 +20,10 @@ T = TypeVar("T")
 class View:
     """Outputs of all members on one batch.
 
-    logits [M, N, C] (a teacher shared by all members: [1, N, C]); hidden layers, first to last, each [M, N, D] before
-    activation (`pre`), after (`post`) and after dropout (`dropped`); the batch's graph; nodes int64 [N], the
-    task's id of each row; heads [M, H, N, C], logits of each classifier, where the network has several.
+    logits [M, I, C] of its I items (a teacher shared by all members: [1, I, C]); hidden layers, first to last, each
+    [M, N, D] of its N nodes, before activation (`pre`), after (`post`) and after dropout (`dropped`); the batch's
+    graph; nodes int64 [N], the task's id of each node; items int64 [I], of each item: the nodes themselves where it is
+    left out; heads [M, H, I, C], logits of each classifier, where the network has several.
     """
 
     logits: Tensor
@@ -30,7 +31,12 @@ class View:
     graph: Adjacency
     nodes: Tensor
     heads: Tensor | None = field(default=None, kw_only=True)
+    items: Tensor = field(default=None, kw_only=True)  # type: ignore[assignment]
     _made: dict[Callable[[View], Any], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.items is None:
+            self.items = self.nodes
 
     def once(self, make: Callable[[View], T]) -> T:
         """make(view), made once for each view: a frozen teacher's view of a whole graph is the same in every step.
@@ -55,7 +61,7 @@ class View:
         """The same view without gradients."""
         hidden = [map_hidden(h, Tensor.detach) for h in self.hidden]
         heads = None if self.heads is None else self.heads.detach()
-        return View(self.logits.detach(), hidden, self.graph, self.nodes, heads=heads)
+        return View(self.logits.detach(), hidden, self.graph, self.nodes, heads=heads, items=self.items)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from torch import Tensor
 from graphstill.losses import log_normaliser, noise_contrastive, take, unit
 from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, positive, teacher
+from graphstill.method.items import by_graph
 from graphstill.method.parts.projection import Embeddings
 from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
 from graphstill.nn.layers import initialise
@@ -84,15 +85,18 @@ class CRD(Method):
         joint.to(spec.device)
         options: dict[str, Any] = {name: Sampler(spec.seeds, f"crd {name}") for name in ("anchors", "noise")}
         options["seen"] = spec.seen
-        partners = spec.num_nodes if spec.seen is None else len(spec.seen)
+        partners = spec.num_items if spec.seen is None else len(spec.seen)
         # On the CPU, so that all devices start from the same banks.
-        banks = unit(Noise(spec.seeds).normal((2, spec.num_nodes, self.width))).to(spec.device)
+        banks = unit(Noise(spec.seeds).normal((2, spec.num_items, self.width))).to(spec.device)
         state = {"student": banks[:, 0].clone(), "teacher": banks[:, 1].clone()}
         parts = Parts(joint=joint, state=state, options=options)
         assert spec.teacher is not None
+        own = getattr(spec.student.hidden[self.layer], self.place).flatten(2)
         target = hidden(spec.teacher, self.teacher_layer, self.place, "teacher")
+        if spec.item == "graph":
+            own, target = by_graph(own, spec.graph), by_graph(target, spec.graph)
         with torch.no_grad():
-            u, v = joint(getattr(spec.student.hidden[self.layer], self.place).flatten(2), target)
+            u, v = joint(own, target)
             noise = self._noise(parts, 0)
             for name, anchor, bank in (("log_z_student", u, "teacher"), ("log_z_teacher", v, "student")):
                 drawn = options["anchors"].draw(0, anchor.shape[1], self.samples, spec.device)
@@ -113,7 +117,7 @@ class CRD(Method):
         """Embeddings of student and teacher [M, B, W] of this step's anchors, and their nodes in the task [M, B]."""
         student = step.rows(hidden(s, self.layer, self.place), self.nodes)
         target = step.rows(hidden(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
-        ids = step.rows(s.nodes.unsqueeze(0), self.nodes).expand(len(student), -1)
+        ids = step.rows(s.items.unsqueeze(0), self.nodes).expand(len(student), -1)
         drawn = step.parts.options["anchors"].draw(step.at.number, student.shape[1], self.samples, student.device)
         assert step.parts.joint is not None
         u, v = step.parts.joint(take(student, drawn), take(target, drawn))

@@ -72,13 +72,13 @@ class FreeKD(Method):
         width, seeds = 2 * spec.outputs + 3, list(spec.seeds)[:: spec.peers]
         policy = DirectionPolicy(spec.runs, width)
         initialise(policy, seeds)
-        shape, empty = (spec.peers * (spec.peers - 1) // 2, spec.num_nodes), spec.student.logits.new_zeros
+        shape, empty = (spec.peers * (spec.peers - 1) // 2, spec.num_items), spec.student.logits.new_zeros
         state = {
             "state": empty(spec.runs, *shape, width),
             "losses": empty(spec.runs, *shape),
             "apart": empty(spec.runs, *shape, 2),
             "actions": empty(spec.runs, 2, *shape),
-            "waiting": empty(spec.num_nodes),  # 1 where an action waits for its reward
+            "waiting": empty(spec.num_items),  # 1 where an action waits for its reward
             "baseline": empty(spec.runs),
         }
         noise = Noise(seeds, spec.device, ACTIONS)

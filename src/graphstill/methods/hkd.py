@@ -89,12 +89,12 @@ class HKD(Method):
     def build(self, spec: Spec) -> Parts:
         joint = Holistic(spec.members, *widths(spec, self.layer, self.teacher_layer), self.width)
         initialise(joint, spec.seeds)
-        banks = torch.zeros(spec.members, 2, spec.num_nodes, self.width)
+        banks = torch.zeros(spec.members, 2, spec.num_items, self.width)
         if self.memory == "random":
             # On the CPU, so that all devices start from the same memory; of length 1 in the mean.
             banks = (2 * Noise(spec.seeds).uniform(tuple(banks.shape[1:])) - 1) * math.sqrt(3 / self.width)
         state = {"student": banks[:, 0].to(spec.device), "teacher": banks[:, 1].to(spec.device)}
-        state["classes"] = torch.full((spec.members, spec.num_nodes), -1, device=spec.device)
+        state["classes"] = torch.full((spec.members, spec.num_items), -1, device=spec.device)
         momentum = self.momentum if self.momentum is not None else 0.0 if spec.full else 0.9
         return Parts(joint=joint, state=state, options={"sampler": Sampler(spec.seeds, "hkd"), "momentum": momentum})
 
@@ -106,11 +106,11 @@ class HKD(Method):
 
     def _visit(self, s: View, t: View, step: Step, e_s: Tensor, e_t: Tensor) -> Visit:
         if step.batch.multi_label:
-            classes = s.nodes.expand(len(e_s), -1)
+            classes = s.items.expand(len(e_s), -1)
         else:
             classes = t.logits.argmax(-1).expand(len(e_s), -1).clone()
             classes[:, step.batch.train_rows] = step.batch.y[step.batch.train_rows]
-        ids = step.rows(s.nodes.unsqueeze(0), self.nodes)[0]
+        ids = step.rows(s.items.unsqueeze(0), self.nodes)[0]
         return Visit(ids, *(step.rows(x, self.nodes) for x in (classes, e_s, e_t)))
 
     def _alone(self, s: View) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -12,10 +12,11 @@ from torch import Tensor
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops import _csr
 from graphstill.ops._pattern import Pattern
+from graphstill.ops._structure import Extras, Structure, joined_extras
 from graphstill.ops.weights import EdgeWeights, Kind, Owner, from_degrees, tensor_of
 
 
-class Adjacency:
+class Adjacency(Structure):
     """Edges of one graph sorted by target, then source (CSR: row = target), with its transpose, cached.
 
     Sorting makes every result independent of the order in which the edges were given. Duplicate edges and self-loops
@@ -26,14 +27,14 @@ class Adjacency:
         ptr: int32 [N + 1]; the edges into node i are ptr[i]:ptr[i + 1].
         source, target: int32 [E], in CSR order.
         order: int64 [E]; `edge_index[:, order]` is the CSR order.
-        t_ptr, t_target, t_order: the transpose (row = source); `values[t_order]` are its values.
+        t_ptr, t_target, t_order: the transpose (row = source); `values[t_order]` are their values.
+        graph_ptr: int64 [graphs + 1]: nodes of the graphs that a batch is made of, in order; None: one, or not known.
+        edge_attr: [E, features] in CSR order, numbers or int64 codes; None: nothing is known of edges.
     """
 
-    def __init__(self, ptr: Tensor, source: Tensor, target: Tensor, order: Tensor) -> None:
+    def __init__(self, ptr: Tensor, source: Tensor, target: Tensor, order: Tensor, **extras: Unpack[Extras]) -> None:
         """Takes arrays that are sorted already; `from_edge_index` sorts and checks."""
-        self.ptr, self.source, self.target, self.order = ptr, source, target, order
-        self.num_nodes = ptr.numel() - 1
-        self.num_edges = source.numel()
+        super().__init__(ptr, source, target, order, **extras)
         self._own = Owner()
         self._weights: dict[tuple[Kind, torch.dtype], EdgeWeights] = {}
         self._by_source: dict[tuple[Kind, torch.dtype], Tensor] = {}
@@ -43,8 +44,8 @@ class Adjacency:
         self._repeated: dict[int, Adjacency] = {}
 
     @classmethod
-    def from_edge_index(cls, edge_index: Tensor, num_nodes: int) -> Adjacency:
-        """From PyG's int64 [2, E] (row 0 source, row 1 target).
+    def from_edge_index(cls, edge_index: Tensor, num_nodes: int, edge_attr: Tensor | None = None) -> Adjacency:
+        """From PyG's int64 [2, E] (row 0 source, row 1 target), and what is known of these edges [E, features].
 
         Raises:
             DataError: not an integer [2, E] array, or a node number outside 0..num_nodes - 1.
@@ -65,7 +66,8 @@ class Adjacency:
                 )
         order = torch.argsort(target * num_nodes + source, stable=True)
         ptr = _csr.pointers(target, num_nodes)
-        return cls(ptr, source[order].int(), target[order].int(), order)
+        attr = None if edge_attr is None else edge_attr[order]
+        return cls(ptr, source[order].int(), target[order].int(), order, edge_attr=attr)
 
     @classmethod
     def disjoint(cls, parts: Sequence[Adjacency]) -> Adjacency:
@@ -84,6 +86,7 @@ class Adjacency:
             _csr.join([part.source for part in parts], [part.num_nodes for part in parts]),
             _csr.join([part.target for part in parts], [part.num_nodes for part in parts]),
             _csr.join([part.order for part in parts], [part.num_edges for part in parts]),
+            **joined_extras(parts),
         )
         union._parts = tuple(parts)
         return union
@@ -95,7 +98,7 @@ class Adjacency:
             return Adjacency.disjoint([part.transposed for part in self._parts])
         order = torch.argsort(self.source, stable=True)
         ptr = _csr.pointers(self.source, self.num_nodes)
-        return Adjacency(ptr, self.target[order], self.source[order], order)
+        return Adjacency(ptr, self.target[order], self.source[order], order, graph_ptr=self.graph_ptr)
 
     @cached_property
     def symmetric(self) -> bool:
@@ -103,13 +106,6 @@ class Adjacency:
         if self._parts:
             return all(part.symmetric for part in self._parts)
         return torch.equal(self.ptr, self.t_ptr) and torch.equal(self.source, self.t_target)
-
-    @cached_property
-    def position(self) -> Tensor:
-        """int64 [E]: where each edge, in the order in which the edges were given, is in CSR order; inverts `order`."""
-        position = torch.empty_like(self.order)
-        position[self.order] = torch.arange(self.num_edges, device=self.device)
-        return position
 
     @cached_property
     def order_by_source(self) -> Tensor:
@@ -151,11 +147,6 @@ class Adjacency:
         pattern = self.out_of if by_source else self.into
         return pattern.product(self.ones(values.dtype).values, values, constant=True)
 
-    @cached_property
-    def loops(self) -> Tensor:
-        """Positions of the self-loops in CSR order, int64."""
-        return (self.source == self.target).nonzero().squeeze(1)
-
     @property
     def t_ptr(self) -> Tensor:
         return self.transposed.ptr
@@ -167,17 +158,6 @@ class Adjacency:
     @property
     def t_order(self) -> Tensor:
         return self.transposed.order
-
-    @property
-    def device(self) -> torch.device:
-        return self.ptr.device
-
-    def __repr__(self) -> str:
-        return f"Adjacency(nodes={self.num_nodes}, edges={self.num_edges}, device={str(self.device)!r})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles without what is cached: torch can do neither with sparse CSR tensors."""
-        return Adjacency, (self.ptr, self.source, self.target, self.order)
 
     def with_self_loops(self) -> Adjacency:
         """The same graph with exactly one self-loop at each node (cached), as PyG's `add_remaining_self_loops`.
@@ -195,17 +175,10 @@ class Adjacency:
                 loops = torch.arange(self.num_nodes, device=self.device).expand(2, -1)
                 edges = torch.cat([edges[:, edges[0] != edges[1]], loops], dim=1)
                 self._looped = Adjacency.from_edge_index(edges, self.num_nodes)
+                self._looped.graph_ptr = self.graph_ptr
             # A flag instead of a reference to itself, so that batches of an epoch are freed at once.
             self._looped._is_looped = True
         return self._looped
-
-    def edge_index(self) -> Tensor:
-        """int64 [2, E] in CSR order."""
-        return torch.stack([self.source, self.target]).long()
-
-    def degree(self) -> Tensor:
-        """In-degree, float32 [N]."""
-        return self.ptr.diff().to(torch.float32)
 
     def ones(self, dtype: torch.dtype) -> EdgeWeights:
         """[E], cached."""
@@ -294,4 +267,5 @@ class Adjacency:
         device = torch.device(device)
         if self.ptr.device == device or (device.index is None and self.ptr.device.type == device.type):
             return self
-        return Adjacency(*(array.to(device) for array in (self.ptr, self.source, self.target, self.order)))
+        arrays = (array.to(device) for array in (self.ptr, self.source, self.target, self.order))
+        return Adjacency(*arrays, **self.extras(device))

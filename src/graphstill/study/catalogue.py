@@ -19,9 +19,9 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
     if kind not in KINDS:
         raise ConfigError(f"nothing to list called {kind!r}, in `list`: {nearest(kind, KINDS)}")
     if kind == "datasets":
-        from graphstill.data import datasets, images
+        from graphstill.data import datasets, graph_datasets, images
 
-        found = sorted({*datasets.names(), *images.names()})
+        found = sorted({*datasets.names(), *graph_datasets.names(), *images.names()})
         return [{"name": name, "summary": _note(name)} for name in found]
     rows: list[dict[str, Any]] = []
     for name, cls in sorted(_registry(kind).items()):
@@ -102,9 +102,9 @@ def _options(found: dict[str, tuple[Any, Any]]) -> list[dict[str, Any]]:
 
 
 def _note(dataset: str) -> str:
-    from graphstill.data import datasets, images
+    from graphstill.data import datasets, graph_datasets, images
 
-    for catalog in (datasets.CATALOG, images.CATALOG):
+    for catalog in (datasets.CATALOG, graph_datasets.CATALOG, images.CATALOG):
         if dataset in catalog:
             return str(catalog[dataset].note)
     return "a file in the data folder"

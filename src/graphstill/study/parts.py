@@ -41,9 +41,9 @@ def task_section(value: Any, source: Source, path: Path_ = ("task",)) -> dict[st
 
 def task_kind(task: Mapping[str, Any]) -> str:
     """What a checked task is made of: "graph" or "image"."""
-    from graphstill.data import datasets
+    from graphstill.data import datasets, images
 
-    return "graph" if datasets.loader(task["name"]) is datasets.load else "image"
+    return "image" if datasets.loader(task["name"]) is images.load else "graph"
 
 
 def training_section(

@@ -66,7 +66,7 @@ class ImageTask:
 
     Attributes:
         in_features: channels; image_size: (height, width); num_outputs: classes; classes: their names.
-        num_nodes: images of all three parts, with ids from 0, test images last; num_edges: 0.
+        num_nodes, num_items: images of all three parts, with ids from 0, test images last; num_edges: 0.
         y: int64 [num_nodes]; -1 for test images, whose labels are in `test` only.
         train_index, val_index, test_index: int64, sorted ids.
         mean, std: one number a channel, of bytes divided by 255.
@@ -149,6 +149,10 @@ class ImageTask:
         }
         self.hash = hashing.combined(digests, augment=augment, padding=PADDING, outputs=self.num_outputs)
         self.test = SealedTest(labels[split.test], self.metric, self._test_batch)
+
+    @property
+    def num_items(self) -> int:
+        return self.num_nodes
 
     def _prepare(self, device: torch.device) -> None:
         self._scale, self._shift = (part.to(device) for part in scale_and_shift(self.mean, self.std))
