@@ -79,6 +79,27 @@ def test_arrows(path: Path) -> None:
         assert good, f"{path.relative_to(ROOT)} imports graphstill.{module}; {part} may import {sorted(allowed)}"
 
 
+def test_no_circles() -> None:
+    """No module imports one that imports it, over however many steps, imports for types included."""
+    names = {
+        path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__") for path in sources()
+    }
+    known = set(names.values())
+
+    def module(name: str) -> str | None:
+        while name not in known and "." in name:
+            name = name.rpartition(".")[0]
+        return name if name in known else None
+
+    arrows = {name: {module(found) for found in imported(path)} - {name, None} for path, name in names.items()}
+    while bare := [name for name, targets in arrows.items() if not targets]:
+        for name in bare:
+            del arrows[name]
+        for targets in arrows.values():
+            targets.difference_update(bare)
+    assert not arrows, f"in or before a circle: {sorted(arrows)}"
+
+
 def test_every_part_has_its_arrows() -> None:
     assert {part_of(path) for path in sources()} - {"__init__"} == set(MAY_IMPORT) | BASE
 

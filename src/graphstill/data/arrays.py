@@ -6,19 +6,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from graphstill.data.choose import PublicSplits
 from graphstill.data.convert import as_tensor
+from graphstill.data.saved import Saved
 from graphstill.data.splits import PARTS, labelled
 from graphstill.data.validation import check_edges
 from graphstill.errors import DataError, GraphstillWarning
-
-if TYPE_CHECKING:
-    from graphstill.data.saving import Saved
 
 #: Names under which PyG, networkx and others keep something for each edge.
 EDGE_ARRAYS = ("edge_weight", "edge_weights", "edge_attr", "edge_attrs", "edge_features", "weight", "edge_type")

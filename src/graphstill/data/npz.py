@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from graphstill import archives
 from graphstill.data.arrays import EDGE_ARRAYS, Arrays, graph_split, say_unused
 from graphstill.data.choose import PublicSplits
 from graphstill.data.convert import as_tensor
-from graphstill.data.saving import with_facts
+from graphstill.data.saved import read_saved
 from graphstill.data.splits import PARTS
 from graphstill.errors import DataError
 
@@ -83,7 +84,11 @@ def _arrays(path: Path, found: Mapping[str, np.ndarray]) -> Arrays:
         public = graph_split(*(as_tensor(array, "y or split") for array in (kinds, ptr, y)))
     meta = meta_of(path, found)
     made = Arrays(x, found["edge_index"], y, public, ptr, classes_of(path, meta), unused=say_unused(found))
-    return with_facts(made, meta, path)
+    saved = read_saved(meta, path, x.shape[1] if len(x.shape) == 2 else None)
+    if saved is None:
+        return made
+    named = replace(public, name=saved.split)
+    return replace(made, saved=saved, binarized=saved.binarized, public=named)
 
 
 def as_csr(path: Path, found: Mapping[str, np.ndarray]) -> Any:

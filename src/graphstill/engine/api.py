@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import torch
 from graphstill import allocator, threads
 from graphstill.data import Task
 from graphstill.engine import doubts, memory, terms
-from graphstill.engine.asked import check_kind, check_runs, model_config, models_of, name_of, updates_of
+from graphstill.engine.asked import check_kind, check_runs, models_of, name_of
+from graphstill.engine.experiment import Experiment
 from graphstill.engine.finished import finished_run
 from graphstill.engine.group import Group, check_seeds
 from graphstill.engine.guard import (
@@ -27,10 +29,10 @@ from graphstill.engine.guard import (
 )
 from graphstill.engine.known import known_labels, refuse_known_targets
 from graphstill.engine.loop import Loop
-from graphstill.engine.outcome import plain, result_of
+from graphstill.engine.outcome import result_of
+from graphstill.engine.plain import plain
 from graphstill.engine.progress import Progress, chosen
 from graphstill.engine.run import Run
-from graphstill.engine.start import identity as start_identity
 from graphstill.engine.start import read_start, warm_start
 from graphstill.engine.taught import judged
 from graphstill.engine.teaching import AnyTeacher, TeacherGraph, knowledge_of
@@ -138,122 +140,98 @@ def distill(
     check_runs(training, len(run_seeds))
     check_kind(models, task)
     refuse_known_targets(models, method, training)
-    updates = training.updates or updates_of(method)
-    name = name or name_of(models, method, task)
     factors = factors_of(guard)
     check_guard(factors, choices, models, method)
-    recipe: dict[str, Any] = {
-        "models": [model_config(m) for m in models],
-        "method": method.config(),
-        "training": training.config() | {"updates": updates},
-        "seeds": run_seeds,
-    }
-    if teacher_graph is not None:
-        recipe["teacher_graph"] = teacher_graph
-    if (walks := task.protocol().get("walks")) is not None:
-        recipe["walks"] = walks  # not in the task's hash: the data are the same
-    if task.metric == "roc_auc":
-        recipe["metric"] = task.metric  # the same
-    source = None if start is None else read_start(start, task)
-    if source is not None:
-        recipe["start"] = plain(start_identity(source))
-    if factors:
-        recipe["guard"] = list(factors)
-    if choices > 1:
-        recipe["choices"] = choices
+    folder = None if directory is None else Path(directory)
+    also: dict[str, Any] = {"guard": list(factors)} if factors else {}
+    whole = Experiment(
+        name=name or name_of(models, method, task),
+        task=task,
+        models=tuple(models),
+        method=method,
+        training=training,
+        seeds=tuple(run_seeds),
+        teacher=teacher,
+        teacher_graph=teacher_graph,
+        start=None if start is None else read_start(start, task),
+        directory=folder,
+        resume=resume,
+        open_test=open_test,
+        also=tuple((also | ({"choices": choices} if choices > 1 else {})).items()),
+    )
     if not open_test and (factors or choices > 1):
         raise ConfigError(
             "open_test=False with a guard or choices: a search tries one setting at a time, leave them out"
         )
-    folder = None if directory is None else Path(directory)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ConfigError(f"directory={str(directory)!r} is a file: give a folder, or a path where none is yet")
-    if (finished := finished_run(folder, resume, task, models, recipe)) is not None:
+    if (finished := finished_run(folder, resume, task, models, whole.recipe)) is not None:
         return finished
     memory.refuse_too_large(models, task, len(run_seeds), known_labels(models, task))
-    watch = chosen(progress, name)
+    watch = chosen(progress, whole.name)
     with memory.told(), contextlib.nullcontext() if folder is None else Lock(folder / "lock"):
         if not factors and choices == 1:
-            return _train(
-                name, task, models, method, teacher, training, recipe, source, folder, resume, watch, open_test
-            )
+            return trained(replace(whole, progress=watch))
         open_candidates(folder, resume)
-
-        def one(value: float) -> Candidate:
-            """One that validation may choose: a factor, or the number of a training with seeds of its own."""
-            alone = METHODS["independent"]()
-            own = {k: v for k, v in recipe.items() if k not in ("guard", "choices")}
-            how: tuple[Method | Composite, AnyTeacher, float] = (method, teacher, value if factors else 1.0)
-            if factors and value == 0:
-                own = {k: v for k, v in own.items() if k != "teacher_graph"}
-                turns = training.updates or updates_of(alone)
-                own |= {"method": alone.config(), "training": training.config() | {"updates": turns}}
-                how = (alone, None, 1.0)
-            elif factors and value != 1:
-                own["share"] = value
-            if not factors:
-                own["seeds"] = [seed + int(value) * APART for seed in run_seeds]
-            part = f"factor-{value:g}" if factors else f"training-{value:g}"
-
-            def train(place: Path | None, told: Progress | None) -> Run:
-                done = finished_run(place, resume, task, models, own)
-                return done or _train(
-                    f"{name}/{part}", task, models, *how[:2], training, own, source, place, resume, told, False, how[2]
-                )
-
-            return Candidate(value, part, train)
-
         kind, values = ("guard", factors) if factors else ("choices", tuple(range(choices)))
-        return run_candidates(kind, name, [one(v) for v in values], task, plain(recipe), folder, watch)
+        candidates = [_candidate(whole, kind, value) for value in values]
+        return run_candidates(kind, whole.name, candidates, task, plain(whole.recipe), folder, watch)
 
 
-def _train(
-    name: str,
-    task: Task,
-    models: list[Model],
-    method: Method | Composite,
-    teacher: AnyTeacher,
-    training: Training,
-    recipe: dict[str, Any],
-    source: Run | None,
-    folder: Path | None,
-    resume: bool,
-    progress: Progress | None,
-    open_test: bool,
-    share: float = 1.0,
-) -> Run:
-    started, run_seeds = time.perf_counter(), recipe["seeds"]
-    separate = len(models) > 1 and recipe["training"]["updates"] == "alternating"
+def _candidate(whole: Experiment, kind: str, value: float) -> Candidate:
+    """One that validation may choose: a factor on the distillation, or the number of a training with other seeds."""
+    part = f"factor-{value:g}" if kind == "guard" else f"training-{value:g}"
+    own = replace(whole, name=f"{whole.name}/{part}", also=(), open_test=False)
+    if kind == "choices":
+        own = replace(own, seeds=tuple(seed + int(value) * APART for seed in whole.seeds))
+    elif value == 0:
+        own = replace(own, method=METHODS["independent"](), teacher=None, teacher_graph=None)
+    else:
+        own = replace(own, share=value)
+
+    def train(place: Path | None, told: Progress | None) -> Run:
+        here = replace(own, directory=place, progress=told)
+        done = finished_run(place, here.resume, here.task, list(here.models), here.recipe)
+        return done or trained(here)
+
+    return Candidate(value, part, train)
+
+
+def trained(experiment: Experiment) -> Run:
+    """The run of one experiment."""
+    e = experiment
+    started, recipe, task, folder = time.perf_counter(), e.recipe, e.task, e.directory
+    models, runs = list(e.models), list(e.seeds)
     group = Group(
         models,
         task.in_features,
         task.num_outputs,
-        run_seeds,
-        separate,
+        runs,
+        e.separate,
         task.y.device,
-        training.execution,
+        e.training.execution,
         known_labels(models, task),
-        training.lower,
+        e.training.lower,
     )
     batch = task.training_batches(0)[0]
     largest = max(block.cohort.largest_buffer(batch.graph) for block in group.blocks)
     allocator.expect_buffers(largest)
     threads.suit(largest and max(largest, batch.x.nbytes))  # before the first product: a sum may depend on it
-    known = knowledge_of(teacher, task, method, len(run_seeds), recipe.get("teacher_graph"))
-    started_from = None if source is None else warm_start(group, source)
-    active = terms.build(method, group, task, batch, known, training, run_seeds, models[0].name)
+    known = knowledge_of(e.teacher, task, e.method, len(runs), e.teacher_graph)
+    started_from = None if e.start is None else warm_start(group, e.start)
+    active = terms.build(e.method, group, task, batch, known, e.training, runs, models[0].name)
     identity = recipe | {"data_hash": task.hash, "teacher": None if known is None else known.source}
-    loop = Loop(task, group, active, known, training, plain(identity), folder, progress, share)
+    loop = Loop(e, group, active, known, plain(identity))
     if folder is not None:
-        _open_folder(folder, loop, resume)
+        _open_folder(folder, loop, e.resume)
     before = dict(loop.seconds)
     loop.run()
-    taught, odd = ({}, []) if known is None else judged(known, teacher, task)
+    taught, odd = ({}, []) if known is None else judged(known, e.teacher, task)
     odd += doubts.of_students(
         task, loop.selection.metric.tolist(), loop.selection.epoch.tolist(), loop.epoch, group.peers
     )
     odd += [doubt for m in {id(m): m for m in models}.values() for doubt in _of_model(m, task)]
-    result = result_of(name, task, group, loop, method, recipe, known, open_test) | {
+    result = result_of(e.name, task, group, loop, e.method, recipe, known, e.open_test) | {
         "start": started_from,
         "teacher": taught or None,
         "warnings": doubts.announce(odd),

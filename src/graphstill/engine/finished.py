@@ -7,7 +7,7 @@ from typing import Any
 
 from graphstill.data import Task
 from graphstill.engine import checkpoint
-from graphstill.engine.outcome import plain
+from graphstill.engine.plain import plain
 from graphstill.engine.run import Run
 from graphstill.files import remove_leftovers
 from graphstill.lock import Lock

@@ -16,7 +16,7 @@ from graphstill.engine import doubts
 from graphstill.engine.asked import model_config
 from graphstill.engine.group import check_seeds
 from graphstill.engine.knowledge import Teacher
-from graphstill.engine.outcome import plain
+from graphstill.engine.plain import plain
 from graphstill.engine.run import GIVEN, Run
 from graphstill.environment import environment
 from graphstill.errors import ConfigError

@@ -11,19 +11,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from graphstill.data import Batch, Task
+from graphstill.data import Batch
 from graphstill.data.metrics import METRICS
 from graphstill.engine import checkpoint, terms
 from graphstill.engine.again import Again
+from graphstill.engine.experiment import Experiment
 from graphstill.engine.group import Block, Group
 from graphstill.engine.interrupt import interruptible
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.optim import MemberOptimizer, make_optimizer
-from graphstill.engine.progress import Progress
 from graphstill.engine.selection import Selection
 from graphstill.engine.terms import ActiveTerm
-from graphstill.engine.training import Training
 from graphstill.errors import MethodError
 from graphstill.files import atomic_write_text
 from graphstill.losses import supervised
@@ -38,19 +37,16 @@ class Loop:
 
     def __init__(
         self,
-        task: Task,
+        experiment: Experiment,
         group: Group,
         active: list[ActiveTerm],
         knowledge: Knowledge | LiveTeacher | None,
-        training: Training,
         identity: dict[str, Any],
-        directory: Path | None = None,
-        progress: Progress | None = None,
-        share: float = 1.0,
     ) -> None:
-        self.share = share
-        self.task, self.group, self.terms, self.knowledge = task, group, active, knowledge
-        self.training, self.identity, self.directory, self.progress = training, identity, directory, progress
+        self.task, self.training, self.share = experiment.task, experiment.training, experiment.share
+        self.directory, self.progress = experiment.directory, experiment.progress
+        self.group, self.terms, self.knowledge, self.identity = group, active, knowledge, identity
+        training, task = self.training, self.task
         self._smooth(0)
         self.selection = Selection(group, training, task.y.device)
         self.optimizers = [

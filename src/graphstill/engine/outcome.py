@@ -14,6 +14,7 @@ from graphstill.engine.group import Group
 from graphstill.engine.knowledge import Knowledge
 from graphstill.engine.live import LiveTeacher
 from graphstill.engine.loop import Loop
+from graphstill.engine.plain import plain
 from graphstill.engine.run import Run
 from graphstill.environment import environment, peak_memory_mb
 from graphstill.method import Composite, Method, stack_outputs
@@ -120,12 +121,3 @@ def effective_loss(method: Method | Composite, task: Task, share: float = 1.0) -
         f"{share * t.weight:g} * {t.method.formula()}" for t in method.terms if t.method.name != "independent"
     )
     return f"{factor:g} * {label}(labels)" + (f" + {formula}" if formula else "")
-
-
-def plain(value: Any) -> Any:
-    """JSON-able copies: tuples become lists, so that what is compared equals what was read back."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value

@@ -81,7 +81,7 @@ class ImageTask:
 
     kind: ClassVar[Literal["image"]] = "image"
     item: ClassVar[Literal["image"]] = "image"
-    metric = "accuracy"
+    metric = usual_metric = "accuracy"
     multi_label = False
     inductive = True
     num_edges = 0

@@ -222,7 +222,26 @@ class NodeTask(Changing, OfData):
         origin = None if self.origin is None else self.origin.to(device, dtype)
         return type(self)._of(self.data.to(as_device(device), dtype), self.test, origin)
 
-    save = to_npz = saving.save
+    def save(self, path: str | Path) -> Path:
+        """Write the task to an `.npz`, whole or not at all; `NodeTask.from_npz` and `task: {name: FILE.npz}` read it.
+
+        The file holds the test labels too: who has it can look at them. The whole task (`origin`) that this one was
+        made from is not in it.
+
+        Args:
+            path: `.npz` is added where it is missing; a file that is there is replaced.
+
+        Returns:
+            The path.
+
+        Raises:
+            DataError: the path cannot be written, or features of less than float32, which could not be told to be the
+            same
+                data: save before `to(...)`.
+        """
+        return saving.save(self.data, self.test.labels_to_save(), path)
+
+    to_npz = save
 
     def __repr__(self) -> str:
         sizes = (

@@ -71,6 +71,13 @@ class OfData:
         return self.data.facts.metric
 
     @property
+    def usual_metric(self) -> str:
+        """The metric of such labels where none is asked for."""
+        if self.item == "graph" and self.multi_label:
+            return "roc_auc"
+        return "micro_f1" if self.multi_label else "accuracy"
+
+    @property
     def inductive(self) -> bool:
         return self.data.inductive
 
