@@ -26,6 +26,7 @@ from graphstill.losses.online import best_peer, min_logit, min_logit_multi_label
 from graphstill.losses.pairs import unit
 from graphstill.losses.perturbation import adversarial_offset
 from graphstill.losses.policy import bernoulli_log_probability, reinforce, with_neighbourhood
+from graphstill.losses.regression import absolute_error, bounded_by_teacher, regression_to_teacher, squared_error
 from graphstill.losses.relational import angle_relation, distance_relation, similarity_rows
 from graphstill.losses.reliability import agreement_by_bin, entropy, fit_exponent
 from graphstill.losses.soft_targets import bernoulli_kl, soft_target_kl, softmax_kl
@@ -36,7 +37,7 @@ from graphstill.losses.structure import (
     edge_similarity,
     local_structure_kl,
 )
-from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, supervised
+from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, smoothed_cross_entropy, supervised
 
 __all__ = [
     "AGGREGATES",
@@ -47,6 +48,7 @@ __all__ = [
     "Kernel",
     "PairKernel",
     "PairScale",
+    "absolute_error",
     "adversarial_offset",
     "agreement_by_bin",
     "angle_relation",
@@ -56,6 +58,7 @@ __all__ = [
     "bernoulli_log_probability",
     "best_peer",
     "binary_cross_entropy",
+    "bounded_by_teacher",
     "cross_entropy",
     "discrepancy_retention",
     "distance_relation",
@@ -85,13 +88,16 @@ __all__ = [
     "pair_cosines",
     "pair_distance",
     "product_matching",
+    "regression_to_teacher",
     "reinforce",
     "relu_features",
     "similarity_bce",
     "similarity_rows",
+    "smoothed_cross_entropy",
     "soft_target_kl",
     "soft_target_kl_by_node",
     "softmax_kl",
+    "squared_error",
     "supervised",
     "supervised_by_node",
     "take",
