@@ -38,16 +38,31 @@ from graphstill.losses.structure import (
     local_structure_kl,
 )
 from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, smoothed_cross_entropy, supervised
+from graphstill.losses.union_structure import (
+    UNION_KERNELS,
+    WHICH,
+    NeighbourPairs,
+    UnionKernel,
+    Which,
+    graph_pairs,
+    table_pairs,
+    union_structure_kl,
+)
 
 __all__ = [
     "AGGREGATES",
     "KERNELS",
     "PAIR_KERNELS",
+    "UNION_KERNELS",
+    "WHICH",
     "Aggregate",
     "Bandwidth",
     "Kernel",
+    "NeighbourPairs",
     "PairKernel",
     "PairScale",
+    "UnionKernel",
+    "Which",
     "absolute_error",
     "adversarial_offset",
     "agreement_by_bin",
@@ -69,6 +84,7 @@ __all__ = [
     "for_kernel",
     "gram_distance",
     "graph_context",
+    "graph_pairs",
     "hint_distance",
     "image_context",
     "info_nce",
@@ -100,7 +116,9 @@ __all__ = [
     "squared_error",
     "supervised",
     "supervised_by_node",
+    "table_pairs",
     "take",
+    "union_structure_kl",
     "unit",
     "with_neighbourhood",
 ]

@@ -3,6 +3,7 @@
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
+from graphstill.ops.groups import Groups
 from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
@@ -15,6 +16,7 @@ from graphstill.ops.weights import EdgeWeights
 __all__ = [
     "Adjacency",
     "EdgeWeights",
+    "Groups",
     "Noise",
     "SimilarPairs",
     "SparseFeatures",
