@@ -6,6 +6,8 @@ from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
 from graphstill.losses.features import attention_distance, hint_distance
+from graphstill.losses.graph_similarity import cluster_distance, graph_distance, path_kl
+from graphstill.losses.graph_summaries import readout_retention, summary_scores
 from graphstill.losses.heads import own_ensemble_kl, pair_cosines, similarity_bce
 from graphstill.losses.hierarchical_context import graph_context, image_context
 from graphstill.losses.kernels import (
@@ -74,6 +76,7 @@ __all__ = [
     "best_peer",
     "binary_cross_entropy",
     "bounded_by_teacher",
+    "cluster_distance",
     "cross_entropy",
     "discrepancy_retention",
     "distance_relation",
@@ -84,6 +87,7 @@ __all__ = [
     "for_kernel",
     "gram_distance",
     "graph_context",
+    "graph_distance",
     "graph_pairs",
     "hint_distance",
     "image_context",
@@ -103,7 +107,9 @@ __all__ = [
     "own_ensemble_kl",
     "pair_cosines",
     "pair_distance",
+    "path_kl",
     "product_matching",
+    "readout_retention",
     "regression_to_teacher",
     "reinforce",
     "relu_features",
@@ -114,6 +120,7 @@ __all__ = [
     "soft_target_kl_by_node",
     "softmax_kl",
     "squared_error",
+    "summary_scores",
     "supervised",
     "supervised_by_node",
     "table_pairs",
