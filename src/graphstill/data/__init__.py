@@ -2,7 +2,7 @@
 
 from graphstill.data.batches import Batch
 from graphstill.data.images.task import ImageTask
-from graphstill.data.metrics import METRICS, accuracy, micro_f1, roc_auc
+from graphstill.data.metrics import METRICS, Metric, accuracy, macro_f1, micro_f1, roc_auc
 from graphstill.data.sealed import OpenedTest, SealedTest
 from graphstill.data.splits import Split, per_class_split, random_split
 from graphstill.data.tasks.graph import GraphTask
@@ -16,12 +16,14 @@ __all__ = [
     "Batch",
     "GraphTask",
     "ImageTask",
+    "Metric",
     "NodeTask",
     "OpenedTest",
     "SealedTest",
     "Split",
     "Task",
     "accuracy",
+    "macro_f1",
     "micro_f1",
     "per_class_split",
     "random_split",

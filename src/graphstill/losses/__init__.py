@@ -6,6 +6,8 @@ from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
 from graphstill.losses.features import attention_distance, hint_distance
+from graphstill.losses.graph_similarity import cluster_distance, graph_distance, path_kl
+from graphstill.losses.graph_summaries import readout_retention, summary_scores
 from graphstill.losses.heads import own_ensemble_kl, pair_cosines, similarity_bce
 from graphstill.losses.hierarchical_context import graph_context, image_context
 from graphstill.losses.kernels import (
@@ -26,6 +28,7 @@ from graphstill.losses.online import best_peer, min_logit, min_logit_multi_label
 from graphstill.losses.pairs import unit
 from graphstill.losses.perturbation import adversarial_offset
 from graphstill.losses.policy import bernoulli_log_probability, reinforce, with_neighbourhood
+from graphstill.losses.regression import absolute_error, bounded_by_teacher, regression_to_teacher, squared_error
 from graphstill.losses.relational import angle_relation, distance_relation, similarity_rows
 from graphstill.losses.reliability import agreement_by_bin, entropy, fit_exponent
 from graphstill.losses.soft_targets import bernoulli_kl, soft_target_kl, softmax_kl
@@ -36,17 +39,33 @@ from graphstill.losses.structure import (
     edge_similarity,
     local_structure_kl,
 )
-from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, supervised
+from graphstill.losses.supervised import binary_cross_entropy, cross_entropy, smoothed_cross_entropy, supervised
+from graphstill.losses.union_structure import (
+    UNION_KERNELS,
+    WHICH,
+    NeighbourPairs,
+    UnionKernel,
+    Which,
+    graph_pairs,
+    table_pairs,
+    union_structure_kl,
+)
 
 __all__ = [
     "AGGREGATES",
     "KERNELS",
     "PAIR_KERNELS",
+    "UNION_KERNELS",
+    "WHICH",
     "Aggregate",
     "Bandwidth",
     "Kernel",
+    "NeighbourPairs",
     "PairKernel",
     "PairScale",
+    "UnionKernel",
+    "Which",
+    "absolute_error",
     "adversarial_offset",
     "agreement_by_bin",
     "angle_relation",
@@ -56,6 +75,8 @@ __all__ = [
     "bernoulli_log_probability",
     "best_peer",
     "binary_cross_entropy",
+    "bounded_by_teacher",
+    "cluster_distance",
     "cross_entropy",
     "discrepancy_retention",
     "distance_relation",
@@ -66,6 +87,8 @@ __all__ = [
     "for_kernel",
     "gram_distance",
     "graph_context",
+    "graph_distance",
+    "graph_pairs",
     "hint_distance",
     "image_context",
     "info_nce",
@@ -84,17 +107,25 @@ __all__ = [
     "own_ensemble_kl",
     "pair_cosines",
     "pair_distance",
+    "path_kl",
     "product_matching",
+    "readout_retention",
+    "regression_to_teacher",
     "reinforce",
     "relu_features",
     "similarity_bce",
     "similarity_rows",
+    "smoothed_cross_entropy",
     "soft_target_kl",
     "soft_target_kl_by_node",
     "softmax_kl",
+    "squared_error",
+    "summary_scores",
     "supervised",
     "supervised_by_node",
+    "table_pairs",
     "take",
+    "union_structure_kl",
     "unit",
     "with_neighbourhood",
 ]

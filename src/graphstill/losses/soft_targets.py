@@ -31,16 +31,25 @@ def softmax_kl(target: Tensor, student: Tensor, temperature: float = 1.0) -> Ten
     return (log_q.exp() * (log_q - log_p)).sum(-2).mean(-1) * temperature**2
 
 
-def bernoulli_kl(target: Tensor, student: Tensor, temperature: float = 1.0) -> Tensor:
+def bernoulli_kl(target: Tensor, student: Tensor, temperature: float = 1.0, known: Tensor | None = None) -> Tensor:
     """T² · KL between independent Bernoulli labels σ(z / T), summed over labels, mean over nodes.
 
-    Shapes as in `softmax_kl`. For multi-label tasks, where a softmax over labels would be the wrong family.
+    Shapes as in `softmax_kl`. For multi-label tasks, where a softmax over labels would be the wrong family. A teacher
+    answers where labels are missing as well, so that by default all entries count; with `known`, bool [n, C], only
+    these do, and the mean is over the nodes that have one (0 where none has).
+
+    >>> z = torch.tensor([[[2.0]]])
+    >>> bernoulli_kl(z, torch.zeros_like(z)), bernoulli_kl(z, torch.zeros_like(z), known=torch.zeros(1, 1).bool())
+    (tensor([0.3278]), tensor([0.]))
     """
     a, b = target / temperature, student / temperature
     q = a.sigmoid()
     positive = q * (F.logsigmoid(a) - F.logsigmoid(b))
     negative = (1 - q) * (F.logsigmoid(-a) - F.logsigmoid(-b))
-    return (positive + negative).sum(-1).mean(-1) * temperature**2
+    each = positive + negative
+    if known is None:
+        return each.sum(-1).mean(-1) * temperature**2
+    return (each * known).sum((-2, -1)) / known.any(-1).sum().clamp(min=1) * temperature**2
 
 
 def soft_target_kl(target: Tensor, student: Tensor, temperature: float, multi_label: bool) -> Tensor:

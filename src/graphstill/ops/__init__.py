@@ -2,7 +2,9 @@
 
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
+from graphstill.ops.clusters import Clusters, louvain
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
+from graphstill.ops.groups import Groups
 from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
@@ -10,11 +12,14 @@ from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max,
 from graphstill.ops.smoothing import blurs, filter_maps, gaussian_filter, gaussian_kernel
 from graphstill.ops.sparse_features import SparseFeatures
 from graphstill.ops.spmm import spmm
+from graphstill.ops.walks import link_contexts, random_walks, walks_of_graphs
 from graphstill.ops.weights import EdgeWeights
 
 __all__ = [
     "Adjacency",
+    "Clusters",
     "EdgeWeights",
+    "Groups",
     "Noise",
     "SimilarPairs",
     "SparseFeatures",
@@ -30,9 +35,13 @@ __all__ = [
     "filter_maps",
     "gaussian_filter",
     "gaussian_kernel",
+    "link_contexts",
+    "louvain",
     "mix_hops",
+    "random_walks",
     "segment_max",
     "segment_sum",
     "similar_pairs",
     "spmm",
+    "walks_of_graphs",
 ]

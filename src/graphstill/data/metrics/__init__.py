@@ -1,0 +1,35 @@
+"""Metrics: pure functions of logits and labels, one float64 value a member, none of which keeps a state."""
+
+from graphstill.data.metrics.classes import accuracy, macro_f1, micro_f1, roc_auc
+from graphstill.data.metrics.regression import mean_absolute_error, root_mean_squared_error
+from graphstill.data.metrics.tasks import mean_average_precision, mean_roc_auc, tasks_scored
+from graphstill.data.metrics.value import Metric
+
+#: By the names of recipes and results.
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", accuracy),
+        Metric("micro_f1", micro_f1),
+        Metric("macro_f1", macro_f1),
+        Metric("roc_auc", roc_auc),
+        Metric("mean_roc_auc", mean_roc_auc),
+        Metric("mean_average_precision", mean_average_precision),
+        Metric("mae", mean_absolute_error, higher_is_better=False),
+        Metric("rmse", root_mean_squared_error, higher_is_better=False),
+    )
+}
+
+__all__ = [
+    "METRICS",
+    "Metric",
+    "accuracy",
+    "macro_f1",
+    "mean_absolute_error",
+    "mean_average_precision",
+    "mean_roc_auc",
+    "micro_f1",
+    "roc_auc",
+    "root_mean_squared_error",
+    "tasks_scored",
+]

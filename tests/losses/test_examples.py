@@ -1,0 +1,29 @@
+"""Every example in a docstring runs and gives what it says."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import graphstill.data.metrics
+import graphstill.losses
+import graphstill.ops
+
+PACKAGES = (graphstill.losses, graphstill.data.metrics, graphstill.ops)
+MODULES = [f"{p.__name__}.{info.name}" for p in PACKAGES for info in pkgutil.iter_modules(p.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name: str) -> None:
+    module = importlib.import_module(name)
+    failed, _ = doctest.testmod(module, extraglobs={"torch": importlib.import_module("torch")})
+    assert not failed
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder()
+    tests = [test for name in MODULES for test in finder.find(importlib.import_module(name)) if test.examples]
+    assert len(tests) >= 15
