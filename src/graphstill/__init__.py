@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from graphstill import datasets as datasets
     from graphstill import models as models
     from graphstill import threads as threads
+    from graphstill.data import GraphTask as GraphTask
     from graphstill.data import ImageTask as ImageTask
     from graphstill.data import NodeTask as NodeTask
     from graphstill.deploy.export import export as export
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 
 # Where each public name lives; loaded when it is first used, so that the command answers --help without torch.
 _HOMES = {
+    "GraphTask": "graphstill.data",
     "ImageTask": "graphstill.data",
     "NodeTask": "graphstill.data",
     "export": "graphstill.deploy.export",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import torch
@@ -18,6 +19,7 @@ from graphstill.data.taskdata import Facts, TaskData
 from graphstill.data.validation import check_edges
 from graphstill.errors import ConfigError, DataError
 from graphstill.ops.adjacency import Adjacency
+from graphstill.ops.sparse_features import SparseFeatures
 
 #: Degrees from this one up share a column, where a graph without features is described by them.
 MOST_DEGREE = 64
@@ -129,8 +131,17 @@ def _node_features(arrays: GraphArrays, graph: Adjacency) -> tuple[Any, tuple[in
     if isinstance(arrays.x, Tensor) or not hasattr(arrays.x, "tocsr"):
         x = as_tensor(arrays.x, "x")
         if not x.is_floating_point() and not x.is_complex() and x.dtype != torch.bool:
-            return _codes(x, arrays.node_codes, "x")
+            codes, counts = _codes(x, arrays.node_codes, "x")
+            return one_hot_columns(codes, counts), counts
     return as_features(arrays.x), None
+
+
+def one_hot_columns(codes: Tensor, counts: Sequence[int]) -> SparseFeatures:
+    """Codes int64 [rows, columns] as ones, float32 [rows, sum of counts]: a product with them adds up table entries."""
+    first = torch.tensor([0, *counts[:-1]]).cumsum(0)
+    ptr = torch.arange(0, codes.numel() + 1, codes.shape[1], dtype=torch.int32)
+    columns = (codes + first).view(-1).int()
+    return SparseFeatures(ptr, columns, torch.ones(codes.numel()), (len(codes), int(sum(counts))))
 
 
 def _edge_features(arrays: GraphArrays, edges: int) -> tuple[Tensor | None, tuple[int, ...] | None]:

@@ -43,7 +43,7 @@ def check_graph_labels(y: Any, graphs: int, num_classes: int | None) -> tuple[Te
 def graph_metric(asked: str | None, name: str, labels: Tensor, outputs: int) -> str:
     """The metric of a graph task; the usual one where None was asked for. Raises ConfigError where it has no "
     "meaning."""
-    fitting = ("roc_auc", "average_precision") if labels.ndim == 2 else ("accuracy",)
+    fitting = ("mean_roc_auc", "mean_average_precision") if labels.ndim == 2 else ("accuracy",)
     if labels.ndim == 1 and outputs == 2:
         fitting = (*fitting, "roc_auc")
     if asked is None:

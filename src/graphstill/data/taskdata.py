@@ -56,8 +56,9 @@ class TaskData:
         facts: what the protocol prints. digests: sha256 of each thing that is learnt from.
         graph_ptr: int64 [graphs + 1] on the CPU, or None for one graph.
         batch_graphs: training graphs a batch, None for all; walks: how batches are drawn from one graph, if they are.
-        node_codes, edge_codes: how many values each column of x, or of the edges' features, can have, where these are
-            codes (whole numbers from 0); None where they are numbers.
+        node_codes, edge_codes: how many values each column of the features of nodes, or of edges, can have, where they
+            are codes (whole numbers from 0); None where they are numbers. Codes of nodes are ones in x, those of edges
+            are kept as they are.
     """
 
     x: SparseFeatures | Tensor
@@ -111,7 +112,7 @@ class TaskData:
         """The same data on a device, optionally with features and multi-label targets of another float type."""
         x, y = self.x.to(device), self.y.to(device)
         if dtype is not None:
-            x = x if self.node_codes is not None else x.to(dtype)
+            x = x.to(dtype)
             y = y.to(dtype) if self.multi_label else y
         parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test")}
         return replace(self, x=x, y=y, graph=self.graph.to(device), **parts)

@@ -14,7 +14,7 @@ import torch
 from graphstill import allocator, threads
 from graphstill.data import Task
 from graphstill.engine import doubts, memory, terms
-from graphstill.engine.asked import check_kind, check_runs, models_of, name_of
+from graphstill.engine.asked import check_kind, check_runs, fitted_to, models_of, name_of
 from graphstill.engine.experiment import Experiment
 from graphstill.engine.finished import finished_run
 from graphstill.engine.group import Group, check_seeds
@@ -139,6 +139,7 @@ def distill(
     training = training if training is not None else Training.of(models[0].defaults)
     check_runs(training, len(run_seeds))
     check_kind(models, task)
+    models = fitted_to(models, task)
     refuse_known_targets(models, method, training)
     factors = factors_of(guard)
     check_guard(factors, choices, models, method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,16 +46,29 @@ def check_kind(models: Sequence[Model], task: Task) -> None:
     for model in models:
         reads_out = getattr(model, "readout", None) is not None
         if task.item == "graph" and not reads_out and not isinstance(model, ForeignModel):
+            known: set[str] = (
+                {field.name for field in dataclasses.fields(model)} if dataclasses.is_dataclass(model) else set()
+            )
+            way = "give it a readout, such as readout='mean'"
             raise ConfigError(
                 f"model {model.name!r} answers for each node, but the items of task {task.name!r} are whole graphs: "
-                "give it a readout, such as readout='mean'"
-                + ("" if hasattr(model, "readout") else "; it has none, choose one that does, such as gin or gcn")
+                + (way if "readout" in known else "choose one that has a readout, such as gin, gcn or gine")
             )
         if task.item == "node" and reads_out:
             raise ConfigError(
                 f"model {model.name!r} has a readout and answers for whole graphs, but the items of task {task.name!r} "
                 "are nodes: leave readout out"
             )
+
+
+def fitted_to(models: Sequence[Model], task: Task) -> list[Model]:
+    """The models for the features that this task's edges have."""
+    if task.item != "graph":
+        return list(models)
+    data = task.data
+    width = 0 if data.graph.edge_attr is None else int(data.graph.edge_attr.shape[1])
+    made = {id(model): model.fitted(data.edge_codes, width) for model in models}
+    return [made[id(model)] for model in models]
 
 
 def check_runs(training: Training, runs: int) -> None:

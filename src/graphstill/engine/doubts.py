@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from graphstill.data import Task
 from graphstill.data.metrics import METRICS
+from graphstill.engine.levels import chance, constant_level
 from graphstill.errors import GraphstillWarning
 from graphstill.losses import supervised
 from graphstill.nn.foreign.calling import unmet_wishes
@@ -49,34 +48,6 @@ def announce(doubts: Sequence[Doubt]) -> list[dict[str, Any]]:
     for doubt in doubts:
         warnings.warn(doubt.text, GraphstillWarning, stacklevel=4)
     return [doubt.as_dict() for doubt in doubts]
-
-
-def constant_level(y: Tensor, metric: str) -> float:
-    """The best value of a metric that the same answer for everything reaches on labels y.
-
-    Accuracy: the share of the largest class. Micro-F1: of the best set of labels. ROC AUC: one half.
-    """
-    if metric == "roc_auc":
-        return 0.5
-    if metric == "accuracy":
-        return float(torch.bincount(y).max()) / len(y)
-    true = y.sum(0).sort(descending=True).values.double()
-    count = torch.arange(1, len(true) + 1, dtype=torch.float64, device=y.device)
-    hits = true.cumsum(0)
-    return float((2 * hits / (count * len(y) + true.sum()).clamp(min=1)).max())
-
-
-def chance(y: Tensor, metric: str) -> float:
-    """Up to where a figure on labels y can be told from one constant answer by luck alone: two standard errors above.
-
-    Of accuracy and micro-F1 the error is that of a share of the items, of ROC AUC that of the rank statistic.
-    """
-    level = constant_level(y, metric)
-    if metric == "roc_auc":
-        ones = int((y == 1).sum())
-        zeros = len(y) - ones
-        return level + 2 * math.sqrt((ones + zeros + 1) / (12 * max(1, ones * zeros)))
-    return level + 2 * math.sqrt(level * (1 - level) / len(y))
 
 
 def figures_of(logits: Tensor, y: Tensor, metric: str, multi_label: bool) -> dict[str, list[float]]:

@@ -200,7 +200,7 @@ class Run:
             each = members // meta["cohorts"]
             cohort = specs[i].build(meta["inputs"], meta["outputs"], [0] * each, known).to(device)
             own = checkpoint.under(tensors, str(i))
-            if "smoothing" in own:
+            if any(name.rpartition(".")[2] == "smoothing" for name in own):
                 cohort.smooth(0.0)
             try:
                 cohort.load_state_dict(own)

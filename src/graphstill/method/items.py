@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from graphstill.errors import MethodError
@@ -15,15 +14,11 @@ def by_graph(x: Tensor, graph: Adjacency) -> Tensor:
     Raises:
         MethodError: x is neither by node nor by graph, or the batch is one graph.
     """
-    bounds = graph.graph_ptr
-    if bounds is None or x.shape[1] not in (graph.num_nodes, len(bounds) - 1):
+    if graph.graph_ptr is None or x.shape[1] not in (graph.num_nodes, graph.num_graphs):
         raise MethodError(
             f"features {list(x.shape)} of a batch of {graph.num_nodes} nodes: give [members, nodes, ...] of a batch of "
             "graphs"
         )
-    if x.shape[1] == len(bounds) - 1:  # by graph; or every graph is one node, since none is empty
+    if x.shape[1] == graph.num_graphs:  # by graph; or every graph is one node, since none is empty
         return x
-    sizes = bounds.diff()
-    owner = torch.repeat_interleave(torch.arange(len(sizes), device=x.device), sizes, output_size=x.shape[1])
-    total = x.new_zeros(x.shape[0], len(sizes), *x.shape[2:]).index_add(1, owner, x)
-    return total / sizes.to(x.dtype).view(1, -1, *[1] * (x.ndim - 2))
+    return graph.groups.mean(x.flatten(2)).unflatten(2, x.shape[2:]) if x.ndim > 3 else graph.groups.mean(x)

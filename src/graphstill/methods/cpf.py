@@ -34,6 +34,7 @@ class CPF(Method):
     """
 
     needs = Needs(teacher=True)
+    only_nodes = "its student mixes propagated labels of neighbouring nodes"
 
     def supervision(self, progress: float) -> float:
         return 0.0

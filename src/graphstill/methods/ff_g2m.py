@@ -41,6 +41,7 @@ class FFG2M(Method):
     """
 
     needs = Needs(teacher=True, graph=True)
+    only_nodes = "it compares the predictions of neighbouring nodes"
 
     labels: float = 0.0
     temperature: float = 1.0

@@ -54,6 +54,7 @@ class FreeKD(Method):
     """
 
     needs = Needs(peers=True, hidden=True, graph=True)
+    only_nodes = "its policy chooses, node by node, whose prediction is taken over"
 
     temperature: float = 1.0
     structure_weight: float = 1.0

@@ -96,7 +96,7 @@ class GKD(Method):
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         t, options = teacher(t), step.parts.options
-        nodes, graph = s.logits.shape[1], s.graph.with_self_loops()
+        nodes, graph = s.graph.num_nodes, s.graph.with_self_loops()
         rows = options["sampler"].draw(step.at.number, nodes, self.samples, s.logits.device)
         noise = options["noise"].at(step.at.number)
         losses: list[Tensor] = []

@@ -30,7 +30,8 @@ class GNNSD(Method):
 
     Args:
         beta: weight.
-        output: whether the output layer's logits are the last of the layers. A network of two layers needs them.
+        output: whether the output layer's logits are the last of the layers, where they are by node. A network of two
+            layers needs them.
         feature: hidden features before ("pre") or after ("post") the activation.
         aggregate: Â, "mean" (to a cosine the same as the plain sum) or "gcn", symmetric.
         self_loops: whether a node belongs to its neighbourhood.
@@ -63,7 +64,7 @@ class GNNSD(Method):
         one_of(self, ("mean", "sum"), reduction=self.reduction)
 
     def build(self, spec: Spec) -> Parts:
-        layers = len(spec.widths) + self.output
+        layers = len(spec.widths) + (self.output and spec.item != "graph")
         if layers < 2:
             raise MethodError(
                 f"gnn-sd compares neighbouring layers, but output={self.output} leaves {layers} of this student: set "
@@ -74,7 +75,7 @@ class GNNSD(Method):
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
         graph = s.graph.with_self_loops() if self.self_loops else s.graph
         layers = [h.pre if self.feature == "pre" else h.post for h in s.hidden]
-        if self.output:
+        if self.output and step.batch.graphs is None:
             layers.append(s.logits)
         levels = [neighbourhood_discrepancy(graph, x, self.aggregate) for x in layers]
         return {"discrepancy": self.beta * discrepancy_retention(levels, self.norm, self.reduction)}

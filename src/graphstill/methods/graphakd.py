@@ -48,6 +48,7 @@ class GraphAKD(Method):
     """
 
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
+    only_nodes = "its critics judge the embedding and the predictions of each node against its neighbours'"
 
     node_weight: float = 0.1
     class_weight: float = 1.0

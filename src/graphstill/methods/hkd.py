@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from graphstill.errors import MethodError
 from graphstill.losses import bank_contrast, unit
 from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
 from graphstill.method.checks import one_of, positive, share, teacher
@@ -87,6 +88,11 @@ class HKD(Method):
         return cls(negatives="same", sample=16384, memory="random")
 
     def build(self, spec: Spec) -> Parts:
+        if spec.item == "graph" and self.neighbours != "predictions":
+            raise MethodError(
+                f"hkd with neighbours={self.neighbours!r} on whole graphs, which have no edges between them: use "
+                "neighbours='predictions'"
+            )
         joint = Holistic(spec.members, *widths(spec, self.layer, self.teacher_layer), self.width)
         initialise(joint, spec.seeds)
         banks = torch.zeros(spec.members, 2, spec.num_items, self.width)
@@ -102,6 +108,8 @@ class HKD(Method):
         joint = step.parts.joint
         assert isinstance(joint, Holistic)
         student, target = hidden(s, self.layer, self.place), hidden(t, self.teacher_layer, self.place, "teacher")
+        if step.batch.graphs is not None:
+            student, target = step.rows(student, "all"), step.rows(target, "all")
         return joint, *joint.embed(student, target)
 
     def _visit(self, s: View, t: View, step: Step, e_s: Tensor, e_t: Tensor) -> Visit:

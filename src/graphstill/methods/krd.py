@@ -54,6 +54,7 @@ class KRD(Method):
     """
 
     needs = Needs(teacher=True, teacher_sensitivity=True, graph=True)
+    only_nodes = "it weighs each node by how reliable its neighbours' predictions are"
 
     labels: float = 0.0
     temperature: float = 1.0

@@ -54,6 +54,7 @@ class NOSMOG(Method):
     """
 
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
+    only_nodes = "it adds positions of nodes, and perturbs the features of single nodes"
 
     labels: float = 0.0
     similarity_weight: float = 0.1

@@ -92,7 +92,7 @@ class ONE(Method):
         """g, [runs, K, N], sums to 1 over the peers."""
         group, joint = peers(step.group), step.parts.joint
         assert isinstance(joint, Gate)
-        features = group.split(s.layer(-1).post.detach()).mean(1)
+        features = group.split(step.rows(s.layer(-1).post.detach(), "all")).mean(1)
         weights: Tensor = joint(features).softmax(-1)
         return weights.transpose(-1, -2)
 

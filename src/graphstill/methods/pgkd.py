@@ -118,7 +118,7 @@ class PGKD(Method):
         for i, j in step.parts.options["pairs"]:
             target, student = (learnt(h.pre) / math.sqrt(self.features) for h in (t.hidden[j], s.hidden[i]))
             losses.append(product_matching(target, student, graph, self.delta))
-        return {"kernel": torch.stack(losses).mean(0) / s.logits.shape[1] ** 2}
+        return {"kernel": torch.stack(losses).mean(0) / s.graph.num_nodes**2}
 
 
 def standardised(h: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ class ROD(Method):
     """
 
     needs = Needs(heads=True, graph=True)
+    only_nodes = "it compares pairs of nodes by the number of hops between them, whose classes it predicts"
 
     ensemble: float = 0.01
     similarity: float = 0.001

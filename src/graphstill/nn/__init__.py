@@ -9,6 +9,7 @@ from graphstill.nn.gat import GAT
 from graphstill.nn.gcn import GCN
 from graphstill.nn.gcnii import GCNII
 from graphstill.nn.gin import GIN
+from graphstill.nn.gine import GINE
 from graphstill.nn.known import TransductiveModel
 from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import BatchNorm, Linear
@@ -28,6 +29,7 @@ __all__ = [
     "GCN",
     "GCNII",
     "GIN",
+    "GINE",
     "MLP",
     "MODELS",
     "PLP",

@@ -15,6 +15,7 @@ from graphstill.nn.layers import Layers, run_layers
 from graphstill.nn.model import Model
 from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gat_conv
+from graphstill.nn.readout import Readout
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.nn.weighted import unweighted
@@ -41,6 +42,8 @@ class GAT(Model):
         drop_edge: share of the edges that each training pass leaves out, one draw for all layers. An edge and its
             reverse go together; self-loops stay. Each member then has a graph of its own, which costs a sort of its
             edges.
+        readout: how nodes become one answer a graph: "mean", "sum", "max", "attention"; then the last layer is as wide
+            as the others, and one linear layer follows. None: each node is answered for.
 
     Raises:
         ConfigError: an option out of its range.
@@ -57,12 +60,19 @@ class GAT(Model):
     residual: bool = False
     activation: str = "elu"
     drop_edge: float = 0.0
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         self._whole("hidden", "heads", "layers", "out_heads")
         self._flag("residual")
         self._fraction("dropout", "attention_dropout", "drop_edge")
         self._choice("activation", ACTIVATIONS)
+        self._reads_out()
+
+    @property
+    def width(self) -> int:
+        """Of the features of nodes that are read out."""
+        return self.heads * self.hidden
 
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> GATCohort:
         return GATCohort(self, inputs, outputs, seeds)

@@ -17,6 +17,7 @@ from graphstill.nn.layers import Layers, run_layers
 from graphstill.nn.model import Model
 from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gcn_conv
+from graphstill.nn.readout import Readout
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.nn.weighted import gcn_weighted
@@ -36,6 +37,8 @@ class GCN(Model):
         activation: after each hidden layer.
         drop_edge: share of the edges that each training pass leaves out (Rong et al. 2020), one draw for all layers,
             weights normalised again. An edge and its reverse go together; self-loops stay.
+        readout: how nodes become one answer a graph: "mean", "sum", "max", "attention"; then all layers have the hidden
+            width, and one linear layer follows. None: each node is answered for.
 
     Raises:
         ConfigError: an option out of its range.
@@ -54,12 +57,14 @@ class GCN(Model):
     self_loops: bool = True
     activation: str = "relu"
     drop_edge: float = 0.0
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         self._whole("hidden", "layers")
         self._flag("self_loops")
         self._fraction("dropout", "drop_edge")
         self._choice("activation", ACTIVATIONS)
+        self._reads_out()
 
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> GCNCohort:
         return GCNCohort(self, inputs, outputs, seeds)

@@ -15,6 +15,7 @@ from graphstill.nn.layers import Layers, run_layers
 from graphstill.nn.model import Model
 from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, gin_conv
+from graphstill.nn.readout import Readout
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.nn.weighted import unweighted
@@ -32,6 +33,8 @@ class GIN(Model):
         dropout: on the input features and on each hidden layer.
         batch_norm: batch normalisation inside each MLP, as in the paper for whole graphs. On citation graphs with few
             labels it costs accuracy (Cora, public split, five seeds, validation: 70.3 against 78.0 % without).
+        readout: how nodes become one answer a graph: "mean", "sum", "max", "attention"; then all layers have the hidden
+            width, and one linear layer follows. None: each node is answered for.
 
     Raises:
         ConfigError: an option out of its range.
@@ -43,11 +46,13 @@ class GIN(Model):
     layers: int = 2
     dropout: float = 0.5
     batch_norm: bool = False
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         self._whole("hidden", "layers")
         self._flag("batch_norm")
         self._fraction("dropout")
+        self._reads_out()
 
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> GINCohort:
         return GINCohort(self, inputs, outputs, seeds)

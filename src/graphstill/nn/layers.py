@@ -108,7 +108,8 @@ class BatchNorm(MemberModule):
 
     Shapes:
         x: ``[members, nodes, width]``. Parameters and running statistics are ``[members, width]``. ``training`` says
-        whether to use (and follow) the statistics of this pass; the module's own ``train()`` flag is not looked at.
+        whether to use (and follow) the statistics of this pass; the module's own ``train()`` flag is not looked at. A
+        single row has no variance: there the running statistics are used, where torch refuses.
     """
 
     def __init__(self, members: int, width: int) -> None:
@@ -127,6 +128,7 @@ class BatchNorm(MemberModule):
     def forward(self, x: Tensor, training: bool) -> Tensor:
         # Member by member: torch's fused kernel wants the width in axis 1, where the stacked layout has the nodes.
         parts = zip(x, self.running_mean, self.running_var, self.weight, self.bias, strict=True)
+        training = training and x.shape[1] > 1
         return torch.stack([F.batch_norm(*part, training=training) for part in parts])
 
 

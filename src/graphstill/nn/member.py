@@ -30,12 +30,20 @@ class Member(nn.Module):
         self._network = [cohort.to("meta")]
         self.eval()
 
-    def forward(self, x: Tensor | SparseFeatures, edge_index: Tensor | Adjacency) -> Tensor:
-        """Logits ``[nodes, outputs]``.
+    def forward(
+        self,
+        x: Tensor | SparseFeatures,
+        edge_index: Tensor | Adjacency,
+        batch: Tensor | None = None,
+        edge_attr: Tensor | None = None,
+    ) -> Tensor:
+        """Logits ``[nodes, outputs]``, or ``[graphs, outputs]`` of a network with a readout.
 
         Shapes:
             x: ``[nodes, inputs]``, dense or sparse. edge_index: int64 ``[2, edges]`` (sources, targets), or an
-            adjacency, which saves sorting the edges at every call.
+            adjacency, which saves sorting the edges at every call. batch: int64 ``[nodes]``, the number of each node's
+            graph, rising from 0 without gaps, as PyG has it; None: all nodes are of one graph. edge_attr: ``[edges,
+            features]`` in the order of edge_index, for networks that read it.
 
         Raises:
             DataError: features that are not ``[nodes, inputs]`` or not of the weights' precision, edges that are not
@@ -43,7 +51,10 @@ class Member(nn.Module):
         """
         if len(x.shape) != 2:
             raise DataError(f"features of shape {list(x.shape)} for {self.spec}: give [nodes, {self.inputs}]")
-        graph = edge_index if isinstance(edge_index, Adjacency) else Adjacency.from_edge_index(edge_index, x.shape[0])
+        graph = edge_index
+        if not isinstance(graph, Adjacency):
+            graph = Adjacency.from_edge_index(graph, x.shape[0], edge_attr)
+            graph.graph_ptr = _bounds(batch, x.shape[0], x.device)
         noise = Noise([int(torch.randint(2**62, ()))], x.device) if self.training else None
         state = {name: tensor.unsqueeze(0) for name, tensor in (*self.named_parameters(), *self.named_buffers())}
         logits: Tensor = functional_call(self._network[0], state, (x, graph, noise)).logits
@@ -63,3 +74,21 @@ class Member(nn.Module):
             home.register_parameter(leaf, tensor)
         else:
             home.register_buffer(leaf, tensor)
+
+
+def _bounds(batch: Tensor | None, nodes: int, device: torch.device) -> Tensor:
+    """Where each graph begins, int64 [graphs + 1].
+
+    Raises:
+        DataError: `batch` is not one number a node that rises from 0 without gaps.
+    """
+    if batch is None:
+        return torch.tensor([0, nodes], device=device)
+    good = batch.dim() == 1 and len(batch) == nodes and not batch.is_floating_point()
+    steps = batch.diff() if good else batch
+    if not good or (nodes and int(batch[0]) != 0) or (len(steps) and (int(steps.min()) < 0 or int(steps.max()) > 1)):
+        raise DataError(
+            f"batch is {batch.dtype} {list(batch.shape)} for {nodes} nodes: give each node the number of its graph, "
+            "rising from 0 without gaps, as torch_geometric.data.Batch has it"
+        )
+    return torch.nn.functional.pad(torch.bincount(batch).cumsum(0), (1, 0))

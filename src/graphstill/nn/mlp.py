@@ -14,6 +14,7 @@ from graphstill.nn.layers import BatchNorm, Features, Layers, Linear, run_layers
 from graphstill.nn.model import Model
 from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, batch_norm, linear
+from graphstill.nn.readout import Readout
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.ops import Adjacency, Noise, SparseFeatures
@@ -30,6 +31,8 @@ class MLP(Model):
         dropout: on the input features and on each hidden layer.
         batch_norm: batch normalisation before each activation.
         activation: after each hidden layer.
+        readout: how nodes become one answer a graph: "mean", "sum", "max", "attention"; then all layers have the hidden
+            width, and one linear layer follows. None: each node is answered for.
 
     Raises:
         ConfigError: an option out of its range.
@@ -42,12 +45,14 @@ class MLP(Model):
     dropout: float = 0.5
     batch_norm: bool = False
     activation: str = "relu"
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         self._whole("hidden", "layers")
         self._flag("batch_norm")
         self._fraction("dropout")
         self._choice("activation", ACTIVATIONS)
+        self._reads_out()
 
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> MLPCohort:
         return MLPCohort(self, inputs, outputs, seeds)

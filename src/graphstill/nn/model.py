@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from graphstill.errors import ConfigError, nearest
+from graphstill.nn.by_graph import ByGraph
 from graphstill.nn.cohort import Cohort
 from graphstill.nn.known_labels import KnownLabels
 from graphstill.nn.layers import initialise
+from graphstill.nn.readout import READOUTS, Readout
 
 #: Sizes beyond which a network takes hours to be made, or does not fit any machine.
 MOST_WIDE, MOST_DEEP, DEPTHS = 2**20, 1_000, frozenset({"layers", "depth", "hops"})
@@ -30,9 +32,15 @@ class Model(ABC):
     defaults: ClassVar[dict[str, Any]]
     #: What a row of its features is: a node with its edges, or an image.
     takes: ClassVar[Literal["graph", "image"]] = "graph"
+    #: How nodes become one answer a graph, in models that can; None: each node is answered for.
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         """Checks of values; types are checked before, where the model is registered."""
+
+    def fitted(self, edge_codes: tuple[int, ...] | None, edge_width: int) -> Model:
+        """This model for edges with these codes, or with so many numbers each; itself where it does not read them."""
+        return self
 
     @abstractmethod
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
@@ -58,15 +66,21 @@ class Model(ABC):
             ConfigError: a width below 1, no seed, or a seed that is not a whole number.
         """
         self.check_build(inputs, outputs, seeds)
-        cohort = self.allocate(inputs, outputs, seeds)
+        cohort = self.allocated(inputs, outputs, seeds)
         initialise(cohort, cohort.seeds)
         return cohort
+
+    def allocated(self, inputs: int, outputs: int, seeds: Sequence[int]) -> Cohort:
+        """`allocate`, with the readout of the model behind it where it has one."""
+        if self.readout is None:
+            return self.allocate(inputs, outputs, seeds)
+        return ByGraph(self, inputs, outputs, seeds)  # type: ignore[arg-type]
 
     def parameters_count(self, inputs: int, outputs: int, known: KnownLabels | None = None) -> int:
         """How many trainable numbers one member has. Allocates nothing. `known` as for `build`."""
         self.check_build(inputs, outputs, [0])
         with torch.device("meta"):
-            cohort = self.allocate(inputs, outputs, [0])
+            cohort = self.allocated(inputs, outputs, [0])
         return sum(p.numel() for p in cohort.parameters() if p.requires_grad)
 
     def options(self) -> dict[str, Any]:
@@ -76,7 +90,9 @@ class Model(ABC):
                 f"{type(self).__name__} is not a dataclass, so its options are unknown: "
                 "decorate it with @dataclass(frozen=True)"
             )
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        # Not told where there is none, so that recipes and runs from before there were readouts stay the same.
+        return {key: value for key, value in options.items() if key != "readout" or value is not None}
 
     def check_build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         where = f"{type(self).__name__}.build"
@@ -110,6 +126,10 @@ class Model(ABC):
         for key in keys:
             if not isinstance(getattr(self, key), bool):
                 self._refuse(key, "True or False")
+
+    def _reads_out(self) -> None:
+        if self.readout is not None:
+            self._choice("readout", READOUTS)
 
     def _choice(self, key: str, known: Iterable[str]) -> None:
         value, names = getattr(self, key), tuple(known)

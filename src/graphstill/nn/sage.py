@@ -17,6 +17,7 @@ from graphstill.nn.layers import Layers, run_layers
 from graphstill.nn.model import Model
 from graphstill.nn.output import Output
 from graphstill.nn.pyg import PyGStack, sage_conv
+from graphstill.nn.readout import Readout
 from graphstill.nn.registry import register_model
 from graphstill.nn.stacked import StackedCohort
 from graphstill.nn.weighted import mean_weighted
@@ -35,6 +36,8 @@ class GraphSAGE(Model):
         activation: after each hidden layer.
         drop_edge: share of the edges that each training pass leaves out, one draw for all layers; the mean is over
             what is left. An edge and its reverse go together; self-loops stay.
+        readout: how nodes become one answer a graph: "mean", "sum", "max", "attention"; then all layers have the hidden
+            width, and one linear layer follows. None: each node is answered for.
 
     Raises:
         ConfigError: an option out of its range.
@@ -47,11 +50,13 @@ class GraphSAGE(Model):
     dropout: float = 0.5
     activation: str = "relu"
     drop_edge: float = 0.0
+    readout: Readout | None = None
 
     def __post_init__(self) -> None:
         self._whole("hidden", "layers")
         self._fraction("dropout", "drop_edge")
         self._choice("activation", ACTIVATIONS)
+        self._reads_out()
 
     def allocate(self, inputs: int, outputs: int, seeds: Sequence[int]) -> GraphSAGECohort:
         return GraphSAGECohort(self, inputs, outputs, seeds)

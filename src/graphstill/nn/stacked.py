@@ -90,6 +90,11 @@ class StackedCohort(Cohort):
             self.register_buffer("smoothing", first_parameter(self).new_zeros(self.members))
         self.smoothing.fill_(width)
 
+    @property
+    def filtered(self) -> bool:
+        """Whether there is such a filter, on or not."""
+        return "smoothing" in self._buffers
+
     def smoothed(self, steps: Sequence[Step], graph: Adjacency) -> Sequence[Step]:
         """The layers, all but the last followed by the low-pass filter, where one is on.
 
@@ -136,7 +141,7 @@ class StackedCohort(Cohort):
             )
         with torch.device("meta"):
             copy = self._empty([self.seeds[i] for i in chosen])
-            if "smoothing" in self._buffers:
+            if self.filtered:
                 copy.smooth(0.0)
         copy.load_state_dict(
             {name: snapshot(tensor[chosen]) for name, tensor in self.state_dict().items()}, assign=True

@@ -6,6 +6,7 @@ from graphstill.ops.clusters import Clusters, louvain
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
 from graphstill.ops.groups import Groups
 from graphstill.ops.hops import mix_hops
+from graphstill.ops.messages import rectified_sum, rectified_sum_of
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
 from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max, segment_sum
@@ -39,6 +40,8 @@ __all__ = [
     "louvain",
     "mix_hops",
     "random_walks",
+    "rectified_sum",
+    "rectified_sum_of",
     "segment_max",
     "segment_sum",
     "similar_pairs",

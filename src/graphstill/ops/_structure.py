@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from graphstill.errors import DataError
+from graphstill.ops.groups import Groups
 
 
 class Extras(TypedDict, total=False):
@@ -63,12 +64,10 @@ class Structure:
         return (self.source == self.target).nonzero().squeeze(1)
 
     @cached_property
-    def graph_of(self) -> Tensor:
-        """int64 [N]: the graph of the batch that each node belongs to; 0 where it is not known."""
-        if self.graph_ptr is None:
-            return torch.zeros(self.num_nodes, dtype=torch.int64, device=self.device)
-        graphs = torch.arange(len(self.graph_ptr) - 1, device=self.device)
-        return torch.repeat_interleave(graphs, self.graph_ptr.diff(), output_size=self.num_nodes)
+    def groups(self) -> Groups:
+        """The nodes by the graph of the batch that they belong to; all in one where it is not known."""
+        ptr = torch.tensor([0, self.num_nodes], device=self.device) if self.graph_ptr is None else self.graph_ptr
+        return Groups.from_ptr(ptr, self.num_nodes)
 
     @property
     def num_graphs(self) -> int:

@@ -40,11 +40,11 @@ class GraphTask(OfData):
         train, val: sizes of a split that is drawn: counts or shares of all labelled graphs ("random"), or graphs a
             class.
         batch_size: training graphs a batch.
-        metric: "accuracy" of one class a graph; "roc_auc", also the mean over several tasks of those in which both
-            answers occur; "average_precision" of several tasks. None is the first that fits.
+        metric: "accuracy", or "roc_auc" of two classes; of tasks with zeros and ones "mean_roc_auc" or
+            "mean_average_precision", over the tasks in which both answers occur. None is the first that fits.
 
     Attributes:
-        x: SparseFeatures or Tensor [nodes, features] of all graphs, float32, or int64 codes.
+        x: SparseFeatures or Tensor, float32 [nodes, features] of all graphs; codes are ones, a column for each value.
         y: int64 [graphs] or float32 [graphs, tasks]; labels of training and validation graphs, else -1 or NaN, which
             also stands where a task has no answer.
         train_index, val_index, test_index: int64 ids of graphs; labels of the last are in `test` only.

@@ -74,7 +74,7 @@ class OfData:
     def usual_metric(self) -> str:
         """The metric of such labels where none is asked for."""
         if self.item == "graph" and self.multi_label:
-            return "roc_auc"
+            return "mean_roc_auc"
         return "micro_f1" if self.multi_label else "accuracy"
 
     @property
