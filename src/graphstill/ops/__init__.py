@@ -5,6 +5,15 @@ from graphstill.ops.attention import attend
 from graphstill.ops.clusters import Clusters, louvain
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
 from graphstill.ops.groups import Groups
+from graphstill.ops.heuristics import (
+    adamic_adar,
+    common_neighbours,
+    heuristic_logits,
+    katz,
+    local_paths,
+    personalized_pagerank,
+    resource_allocation,
+)
 from graphstill.ops.hops import mix_hops
 from graphstill.ops.noise import Noise
 from graphstill.ops.pairs import SimilarPairs, similar_pairs
@@ -23,8 +32,10 @@ __all__ = [
     "Noise",
     "SimilarPairs",
     "SparseFeatures",
+    "adamic_adar",
     "attend",
     "blurs",
+    "common_neighbours",
     "edge_cosine",
     "edge_dot",
     "edge_form",
@@ -35,10 +46,15 @@ __all__ = [
     "filter_maps",
     "gaussian_filter",
     "gaussian_kernel",
+    "heuristic_logits",
+    "katz",
     "link_contexts",
+    "local_paths",
     "louvain",
     "mix_hops",
+    "personalized_pagerank",
     "random_walks",
+    "resource_allocation",
     "segment_max",
     "segment_sum",
     "similar_pairs",
