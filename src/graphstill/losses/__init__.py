@@ -3,6 +3,7 @@
 from graphstill.losses.adversarial import judged_fake, judged_real
 from graphstill.losses.bank_contrast import bank_contrast
 from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl_by_node, supervised_by_node
+from graphstill.losses.class_graph import weight_regression
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
 from graphstill.losses.experts import GATES, Gate, gate_size, gated_logits, released_probability
@@ -151,5 +152,6 @@ __all__ = [
     "take",
     "union_structure_kl",
     "unit",
+    "weight_regression",
     "with_neighbourhood",
 ]

@@ -21,8 +21,10 @@ from graphstill.ops.segments import edge_log_softmax, edge_softmax, segment_max,
 from graphstill.ops.smoothing import blurs, filter_maps, gaussian_filter, gaussian_kernel
 from graphstill.ops.sparse_features import SparseFeatures
 from graphstill.ops.spmm import spmm
+from graphstill.ops.typed import along_metapath, relation_means, relation_weights, typed_attention
 from graphstill.ops.walks import link_contexts, random_walks, walks_of_graphs
 from graphstill.ops.weights import EdgeWeights
+from graphstill.ops.zero_shot import class_scores, conse, ridge_rows
 
 __all__ = [
     "Adjacency",
@@ -33,9 +35,12 @@ __all__ = [
     "SimilarPairs",
     "SparseFeatures",
     "adamic_adar",
+    "along_metapath",
     "attend",
     "blurs",
+    "class_scores",
     "common_neighbours",
+    "conse",
     "edge_cosine",
     "edge_dot",
     "edge_form",
@@ -54,10 +59,14 @@ __all__ = [
     "mix_hops",
     "personalized_pagerank",
     "random_walks",
+    "relation_means",
+    "relation_weights",
     "resource_allocation",
+    "ridge_rows",
     "segment_max",
     "segment_sum",
     "similar_pairs",
     "spmm",
+    "typed_attention",
     "walks_of_graphs",
 ]

@@ -2,7 +2,7 @@
 
 All take an undirected graph without self-loops or duplicate edges, and pairs int64 [2, P], to float64 [P]. A pair that
 is an edge of the graph, as training pairs are, is scored as if that edge were not there, unless `with_own_edge` says
-otherwise: a network could not see it either, and no pair to be predicted has it. Exact, by closed forms.
+otherwise: a network could not see it either, and no pair to be predicted has it. By closed forms; no score is below 0.
 
 Memory is that of a block of columns; time is Σ min degree for the first three, edges · columns for the others.
 """
@@ -84,10 +84,10 @@ def katz(
     u, v, edge = _checked(graph, pairs)
     score = _symmetric(graph, u, v, column) - (u == v).double()
     if with_own_edge or not bool(edge.any()):
-        return score
+        return score.clamp(min=0)
     # Of I − βA without the edge: the inverse of what the edge took part in, by Woodbury's identity.
     own = torch.stack([_symmetric(graph, a[edge], a[edge], column) for a in (u, v)])
-    return score.masked_scatter(edge, _without(own[0], score[edge], own[1], 0.0, beta))
+    return score.masked_scatter(edge, _without(own[0], score[edge], own[1], 0.0, beta)).clamp(min=0)
 
 
 def personalized_pagerank(graph: Adjacency, pairs: Tensor, alpha: float = 0.15, with_own_edge: bool = False) -> Tensor:
@@ -111,13 +111,13 @@ def personalized_pagerank(graph: Adjacency, pairs: Tensor, alpha: float = 0.15, 
     root = (du * dv).clamp(min=1).sqrt()
     score = alpha * both * torch.where(u == v, 2.0, (du + dv) / root) * ((u == v) | (du * dv > 0))
     if with_own_edge or not bool(edge.any()):
-        return score
+        return score.clamp(min=0)
     # The same of D − (1 − α) A, whose inverse is D^-1/2 (..) D^-1/2; an end without another edge is alone then.
     a, b = (_symmetric(graph, s[edge], s[edge], column) / degree[s[edge]] for s in (u, v))
     du, dv = du[edge], dv[edge]
     alone = (du < 2) | (dv < 2)
     less = _without(a, torch.where(alone, 0.0, both[edge] / root[edge]), b, -1.0, 1 - alpha)
-    return score.masked_scatter(edge, torch.where(alone, 0.0, alpha * less * (du + dv - 2)))
+    return score.masked_scatter(edge, torch.where(alone, 0.0, alpha * less * (du + dv - 2))).clamp(min=0)
 
 
 def heuristic_logits(scores: Tensor, reference: Tensor, kind: Literal["count", "walk"]) -> Tensor:
@@ -167,7 +167,7 @@ def _walks(graph: Adjacency, pairs: Tensor, factors: list[float], with_own_edge:
         return score
     degree = graph.ptr.diff().double()
     third = factors[3] if len(factors) > 3 else 0.0
-    return score - edge * (factors[1] + third * (degree[u] + degree[v] - 1))
+    return (score - edge * (factors[1] + third * (degree[u] + degree[v] - 1))).clamp(min=0)
 
 
 def _symmetric(graph: Adjacency, u: Tensor, v: Tensor, column: Callable[[Tensor], Tensor]) -> Tensor:

@@ -11,6 +11,7 @@ from graphstill.data.metrics.links import (
 )
 from graphstill.data.metrics.regression import mean_absolute_error, root_mean_squared_error
 from graphstill.data.metrics.tasks import mean_average_precision, mean_roc_auc, tasks_scored
+from graphstill.data.metrics.unseen import Generalised, class_hit_at, generalised_accuracy
 from graphstill.data.metrics.value import Metric
 
 #: By the names of recipes and results.
@@ -30,8 +31,11 @@ METRICS: dict[str, Metric] = {
 
 __all__ = [
     "METRICS",
+    "Generalised",
     "Metric",
     "accuracy",
+    "class_hit_at",
+    "generalised_accuracy",
     "hits_at",
     "link_auc",
     "link_average_precision",
