@@ -3,8 +3,10 @@
 from graphstill.losses.adversarial import judged_fake, judged_real
 from graphstill.losses.bank_contrast import bank_contrast
 from graphstill.losses.by_node import local_structure_kl_by_node, soft_target_kl_by_node, supervised_by_node
+from graphstill.losses.class_graph import weight_regression
 from graphstill.losses.contrastive import info_nce, log_normaliser, noise_contrastive
 from graphstill.losses.discrepancy import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
+from graphstill.losses.experts import GATES, Gate, gate_size, gated_logits, released_probability
 from graphstill.losses.features import attention_distance, hint_distance
 from graphstill.losses.graph_similarity import cluster_distance, graph_distance, path_kl
 from graphstill.losses.graph_summaries import readout_retention, summary_scores
@@ -23,6 +25,7 @@ from graphstill.losses.kernels import (
     relu_features,
     take,
 )
+from graphstill.losses.link_context import context_kl, context_pairs, context_rank
 from graphstill.losses.neighbours import edge_contrast_kl, neighbour_kl
 from graphstill.losses.online import best_peer, min_logit, min_logit_multi_label
 from graphstill.losses.pairs import unit
@@ -31,6 +34,14 @@ from graphstill.losses.policy import bernoulli_log_probability, reinforce, with_
 from graphstill.losses.regression import absolute_error, bounded_by_teacher, regression_to_teacher, squared_error
 from graphstill.losses.relational import angle_relation, distance_relation, similarity_rows
 from graphstill.losses.reliability import agreement_by_bin, entropy, fit_exponent
+from graphstill.losses.rod_links import (
+    cluster_probabilities,
+    compactness,
+    row_embeddings,
+    score_bce,
+    score_gate,
+    score_similarity,
+)
 from graphstill.losses.soft_targets import bernoulli_kl, soft_target_kl, softmax_kl
 from graphstill.losses.structure import (
     KERNELS,
@@ -53,12 +64,14 @@ from graphstill.losses.union_structure import (
 
 __all__ = [
     "AGGREGATES",
+    "GATES",
     "KERNELS",
     "PAIR_KERNELS",
     "UNION_KERNELS",
     "WHICH",
     "Aggregate",
     "Bandwidth",
+    "Gate",
     "Kernel",
     "NeighbourPairs",
     "PairKernel",
@@ -77,6 +90,11 @@ __all__ = [
     "binary_cross_entropy",
     "bounded_by_teacher",
     "cluster_distance",
+    "cluster_probabilities",
+    "compactness",
+    "context_kl",
+    "context_pairs",
+    "context_rank",
     "cross_entropy",
     "discrepancy_retention",
     "distance_relation",
@@ -85,6 +103,8 @@ __all__ = [
     "entropy",
     "fit_exponent",
     "for_kernel",
+    "gate_size",
+    "gated_logits",
     "gram_distance",
     "graph_context",
     "graph_distance",
@@ -112,7 +132,12 @@ __all__ = [
     "readout_retention",
     "regression_to_teacher",
     "reinforce",
+    "released_probability",
     "relu_features",
+    "row_embeddings",
+    "score_bce",
+    "score_gate",
+    "score_similarity",
     "similarity_bce",
     "similarity_rows",
     "smoothed_cross_entropy",
@@ -127,5 +152,6 @@ __all__ = [
     "take",
     "union_structure_kl",
     "unit",
+    "weight_regression",
     "with_neighbourhood",
 ]

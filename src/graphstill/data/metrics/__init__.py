@@ -1,8 +1,17 @@
 """Metrics: pure functions of logits and labels, one float64 value a member, none of which keeps a state."""
 
 from graphstill.data.metrics.classes import accuracy, macro_f1, micro_f1, roc_auc
+from graphstill.data.metrics.links import (
+    hits_at,
+    link_auc,
+    link_average_precision,
+    link_ranks,
+    mean_reciprocal_rank,
+    ranked_hits_at,
+)
 from graphstill.data.metrics.regression import mean_absolute_error, root_mean_squared_error
 from graphstill.data.metrics.tasks import mean_average_precision, mean_roc_auc, tasks_scored
+from graphstill.data.metrics.unseen import Generalised, class_hit_at, generalised_accuracy
 from graphstill.data.metrics.value import Metric
 
 #: By the names of recipes and results.
@@ -22,13 +31,22 @@ METRICS: dict[str, Metric] = {
 
 __all__ = [
     "METRICS",
+    "Generalised",
     "Metric",
     "accuracy",
+    "class_hit_at",
+    "generalised_accuracy",
+    "hits_at",
+    "link_auc",
+    "link_average_precision",
+    "link_ranks",
     "macro_f1",
     "mean_absolute_error",
     "mean_average_precision",
+    "mean_reciprocal_rank",
     "mean_roc_auc",
     "micro_f1",
+    "ranked_hits_at",
     "roc_auc",
     "root_mean_squared_error",
     "tasks_scored",
