@@ -7,7 +7,21 @@ from typing import Any
 
 import typer
 
-from graphstill.cli import bench, cite, demo, distill, doctor, export, listing, report, serve, show, study, train, verify
+from graphstill.cli import (
+    bench,
+    cite,
+    demo,
+    distill,
+    doctor,
+    export,
+    listing,
+    report,
+    serve,
+    show,
+    study,
+    train,
+    verify,
+)
 from graphstill.cli.output import EXIT, Interrupted, fail, prepare_streams
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
 

@@ -78,4 +78,4 @@ def _gain(row: Mapping[str, Any]) -> str:
     p = "no claim" if row["p_holm"] is None else f"p={row['p_holm']:.3f}" if row["p_holm"] >= 0.001 else "p<0.001"
     place = row["run"] if row["study"] is None else f"{row['study']}/{row['run']}"
     weight = "" if row["weight"] == 1 else f", weight {row['weight']:g}"
-    return f"{100 * row['difference']:+.2f}{interval} {p}  {place}: {row['data']}, {row['student']}{weight}"
+    return f"{100 * row['difference']:+.2f}{interval} {p}  {place}: {row['student']}{weight}"

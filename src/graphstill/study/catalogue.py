@@ -67,7 +67,9 @@ def papers(name: str) -> list[Reference]:
     """
     found = name if name in _names("methods") else _by_class("methods").get(name.lower())
     if found is None:
-        raise ConfigError(f"no method is called {name!r}, so there is nothing to cite: {nearest(name, _names('methods'))}")
+        raise ConfigError(
+            f"no method is called {name!r}, so there is nothing to cite: {nearest(name, _names('methods'))}"
+        )
     references = list(_registry("methods")[found].reference)
     if not references:
         raise ConfigError(f"method {found!r} is a control, of no paper: cite the method that it is compared with")
@@ -103,7 +105,7 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
         found["presets"] = {"released": cls.released().config()} if _has_preset(cls) else {}
         found["reference"] = [paper.as_dict() for paper in cls.reference]
         found["space"] = {option: list(values) for option, values in cls.space.items()}
-        found["start"] = starting_point(name, cls.needs)
+        found["start"] = starting_point(cls)
     else:
         found["training"] = dict(cls.defaults)
     return found

@@ -8,13 +8,16 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from graphstill.method import Needs
+    from graphstill.method import Method
 
 PASSES = {
     "teacher": "a pass of the frozen teacher: one in all where training sees one whole graph, else one a step",
     "peers": "none besides those of the group's own networks",
     "": "none besides the student's own",
 }
+
+
+FILE = files("graphstill.study") / "measured.json"
 
 
 @cache
@@ -25,42 +28,43 @@ def measured() -> list[dict[str, Any]]:
     `cost` is the processor time of an epoch relative to the undistilled student's, or None where the two were not
     trained by the same code. The file is made from the raw results by `make tables` and is part of a wheel.
     """
-    text = (files("graphstill.study") / "measured.json").read_text(encoding="utf-8")
-    rows: list[dict[str, Any]] = json.loads(text)
+    rows: list[dict[str, Any]] = json.loads(FILE.read_text(encoding="utf-8"))
     return rows
 
 
-def starting_point(name: str, needs: Needs) -> dict[str, Any]:
+def starting_point(method: type[Method]) -> dict[str, Any]:
     """For a registered method: `weight`, `run` (a command line), `cost` (`ratio`, `of` and `passes`), and `gained`.
 
-    The line runs the recipe with a committed result that is named after the method, and the weight is that recipe's;
-    without one it runs on digits, offline, with weight 1.
+    The line runs the recipe with a committed result that is named after the method, and the weight is that recipe's.
+    Without one the line trains on digits, offline, and the weight is the middle of the method's own range, or 1.
     """
-    gained = [{key: value for key, value in row.items() if key != "method"} for row in measured() if row["method"] == name]
+    gained = [
+        {key: value for key, value in row.items() if key != "method"}
+        for row in measured()
+        if row["method"] == method.name
+    ]
     recipes = [row for row in gained if row["study"] is None]
-    stem = name.rstrip("+")
+    stem = method.name.rstrip("+")
     own = min(recipes, key=lambda row: (not row["run"].startswith(stem), len(row["run"]), row["run"]), default=None)
     timed = [row for row in ([own] if own else []) + gained if row["cost"] is not None]
-    passes = "teacher" if needs.teacher else "peers" if needs.peers else ""
+    weights = method.space.get("weight", (1.0,))
+    weight = own["weight"] if own else weights[len(weights) // 2]
     return {
-        "weight": 1.0 if own is None else own["weight"],
-        "run": _on_digits(name, needs) if own is None else f"graphstill distill recipes/{own['run']}.yaml",
+        "weight": weight,
+        "run": f"graphstill distill recipes/{own['run']}.yaml" if own else _on_digits(method, weight),
         "cost": {
             "ratio": timed[0]["cost"] if timed else None,
             "of": timed[0]["run"] if timed else None,
-            "passes": PASSES[passes],
+            "passes": PASSES["teacher" if method.needs.teacher else "peers" if method.needs.peers else ""],
         },
         "gained": gained,
     }
 
 
-def _on_digits(name: str, needs: Needs) -> str:
+def _on_digits(method: type[Method], weight: float) -> str:
     """A line that trains the method on data that come with scikit-learn."""
-    words = [f"method={name}"]
-    if not needs.teacher:
-        words.append("teacher=null")
-    if needs.peers:
-        words.append("peers=4")
-    if needs.heads:
-        words.append("student=rod")
-    return " ".join(["graphstill distill recipes/kd-digits.yaml", *words])
+    words = ["graphstill distill recipes/kd-digits.yaml"]
+    words.append(f"method={method.name}" if weight == 1 else f"'method={{name: {method.name}, weight: {weight:g}}}'")
+    needs = method.needs
+    words += ["teacher=null"] * (not needs.teacher) + ["peers=4"] * needs.peers + ["student=rod"] * needs.heads
+    return " ".join(words)
