@@ -66,7 +66,7 @@ def figure() -> str:
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{height - 9}" text-anchor="middle">test accuracy in points, '
         f'both arms searched on validation; <tspan fill="{CLAIMED}">p (Holm) &lt; 0.05</tspan>, '
-        f'<tspan fill="{OPEN}">no claim</tspan></text>'
+        f'<tspan fill="{OPEN}">not below</tspan></text>'
     )
     return "\n".join([*parts, "</svg>\n"])
 
@@ -75,7 +75,7 @@ def _tick(points: int, x: float, bottom: float) -> str:
     colour = "#666" if points == 0 else "#ddd"
     return (
         f'<line x1="{x:.1f}" y1="34" x2="{x:.1f}" y2="{bottom}" stroke="{colour}"/>'
-        f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{points:+d}</text>'
+        f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{f"{points:+d}" if points else 0}</text>'
     )
 
 
