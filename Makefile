@@ -36,8 +36,12 @@ docs: $(VENV)/installed-docs
 # Every figure of the table in README.md, from the recipes; needs their data (GRAPHSTILL_DATA, or a network).
 results: $(RESULTS) tables
 
-# The tables alone, from the committed raw results: all of them, those of the studies, and those of the README.
+# The tables alone, from the committed raw results: all of them, those of the studies, and those of the README; and what
+# `graphstill show` says of each method, the methods' tables and papers, and the plot of gains.
 tables: $(VENV)/installed
+	$(BIN)/python -m tools.measured
+	$(BIN)/python -m tools.methods
+	$(BIN)/python -m tools.gains
 	$(BIN)/graphstill report benchmarks/results --update docs/results.md
 	for study in $(STUDIES); do $(BIN)/graphstill report $$study --study --published benchmarks/published.yaml \
 		--update docs/results.md >/dev/null || exit 1; done

@@ -35,6 +35,7 @@ def test_help_and_version_load_no_torch() -> None:
         "doctor",
         "list",
         "show",
+        "cite",
         "train",
         "distill",
         "study",

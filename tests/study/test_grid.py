@@ -12,6 +12,7 @@ import yaml
 
 from graphstill.data.sealed import SealedTest
 from graphstill.errors import ConfigError
+from graphstill.methods import METHODS
 from graphstill.study.grid import Grid, check_grid, read_grid
 from graphstill.study.parts import task_kind
 from graphstill.study.recipe import check_recipe
@@ -22,6 +23,7 @@ from graphstill.study.sweep import TRIAL_SEEDS, run_grid
 from tests.tiny import arrays
 
 GRIDS = Path(__file__).parents[2] / "recipes" / "grids"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "studies"
 
 TEXT = """\
 name: tiny
@@ -93,6 +95,12 @@ def test_cells_are_chosen_by_row_by_column_and_by_name() -> None:
         ({"methods": {"kd": {"method": "kd", "space": {"seeds": [1]}}}}, "'seeds': .* is nothing to search"),
         ({"methods": {"kd": {"method": "kd", "space": {"method.alpha": 0.5}}}}, "is nothing to search"),
         ({"methods": {"kd": {"method": "kdd"}}}, r"unknown method 'kdd'.*\[digits, kd\]"),
+        ({"methods": {"kd": {"method": "kd", "space": "all"}}}, "'all' is nothing to search, in methods.kd.space"),
+        (
+            {"methods": {"kd": {"method": "kd", "space": {"method.nodes": "own"}}}},
+            "no range of its own for 'method.nodes'.*known: method.alpha, method.temperature",
+        ),
+        ({"methods": {"kd": {"method": "kdd", "space": "own"}}}, "unknown method 'kdd'.*did you mean 'kd'"),
         ({"tune": {"trails": 3}}, "unknown key 'trails' in tune.*did you mean 'trials'"),
     ],
 )
@@ -107,6 +115,25 @@ def test_committed_grids(path: Path) -> None:
     assert found.name == path.stem
     for recipe in (cell.recipe() for cell in found.cells):
         assert len(recipe.seeds) >= (10 if task_kind(recipe.task) == "graph" else 5)
+    done = [(cell, RESULTS / path.stem / f"{cell.name}.json") for cell in found.cells]
+    for cell, file in ((cell, file) for cell, file in done if file.is_file()):
+        tuned = json.loads(file.read_text())["tuned"]  # what was tried then is what would be tried now
+        assert [row["trial"] for row in tuned["student"]["trials"]] == list(cell.trials), cell.name
+        assert [row["trial"] for row in tuned["baseline"]["trials"]] == list(cell.baseline_trials), cell.name
+
+
+def test_a_method_s_own_ranges_are_the_same_as_written_out() -> None:
+    def trials(method: Any, space: Any) -> Any:
+        return grid(methods={"cell": {"method": method, "space": space}}).cells[0].trials
+
+    temperature, alpha = list(METHODS["kd"].space["temperature"]), list(METHODS["kd"].space["alpha"])
+    both = {"method.temperature": temperature, "method.alpha": alpha}
+    assert trials("kd", "own") == trials("kd", both) != trials("kd", {})
+    one = {"method.alpha": "own", "method.nodes": ["train", "all"]}
+    assert trials({"name": "kd"}, one) == trials("kd", {**one, "method.alpha": alpha})
+    terms = [{"name": "kd"}, {"name": "rkd"}]
+    counted = {"method.0.temperature": temperature, "method.0.alpha": alpha, "method.1.weight": [0.3, 1.0, 3.0]}
+    assert trials(terms, "own") == trials(terms, counted)
 
 
 def test_a_study_chooses_on_validation_shares_parts_and_goes_on(

@@ -222,7 +222,7 @@ def test_everything_registered_can_be_put_into_a_recipe(registry: dict[str, type
             if cls.takes == "image":
                 tree |= {"task": "digits-images", "method": "dml"}
             found = parse_recipe(yaml.safe_dump({**tree, "student": {"name": name, **options}}))
-            assert found.student == {"name": name, **options}
+            assert found.student == {"name": name, **cls(**options).options()}
         else:
             tree = {**yaml.safe_load(TEXT), "peers": 2, "method": {"name": name, **options}}
             if not cls.needs.teacher:

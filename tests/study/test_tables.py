@@ -9,13 +9,13 @@ import pytest
 
 from graphstill.errors import ConfigError, DataError
 from graphstill.report.pages import MARKER, method_table, read_studies, update_pages
+from graphstill.report.reading import read_results
 from graphstill.report.studies import read_published, study_tables
 from graphstill.report.tables import (
     BEGIN,
     END,
     KEYED_BEGIN,
     KEYED_END,
-    read_results,
     replaced,
     results_rows,
     results_table,

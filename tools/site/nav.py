@@ -28,7 +28,8 @@ def on_config(config: Any) -> Any:
     nav: list[dict[str, Any]] = []
     for title, name in ORDER:
         if (root / name).is_dir():
-            nav.append({title: [f"{name}/{page.name}" for page in sorted((root / name).glob("*.md"))]})
+            pages = sorted((root / name).glob("*.md"), key=lambda page: (page.name != "index.md", page.name))
+            nav.append({title: [f"{name}/{page.name}" for page in pages]})
         elif (root / name).is_file():
             nav.append({title: name})
     nav += [

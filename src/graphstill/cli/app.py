@@ -7,7 +7,21 @@ from typing import Any
 
 import typer
 
-from graphstill.cli import bench, demo, distill, doctor, export, listing, report, serve, show, study, train, verify
+from graphstill.cli import (
+    bench,
+    cite,
+    demo,
+    distill,
+    doctor,
+    export,
+    listing,
+    report,
+    serve,
+    show,
+    study,
+    train,
+    verify,
+)
 from graphstill.cli.output import EXIT, Interrupted, fail, prepare_streams
 from graphstill.errors import ConfigError, DataError, GraphstillError, MethodError
 
@@ -28,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (demo, doctor, listing, show, train, distill, study, report, export, verify, bench, serve):
+for verb in (demo, doctor, listing, show, cite, train, distill, study, report, export, verify, bench, serve):
     app.command(name=verb.NAME)(verb.command)
 
 

@@ -24,9 +24,12 @@ def command(what: What, json: Json = False, debug: Debug = False) -> None:  # no
     rows = catalogue(what.value)
 
     def table() -> Table:
-        view = Table("name", "what it is", *(["needs"] if what is What.methods else []), box=None, pad_edge=False)
+        classes, needs = what is not What.datasets, what is What.methods
+        header = ["name", *(["in Python"] if classes else []), "what it is", *(["needs"] if needs else [])]
+        view = Table(*header, box=None, pad_edge=False)
         for row in rows:
-            view.add_row(row["name"], row["summary"], *([", ".join(row["needs"])] if "needs" in row else []))
+            called, needed = [row["class"]] if classes else [], [", ".join(row["needs"])] if needs else []
+            view.add_row(row["name"], *called, row["summary"], *needed)
         return view
 
     emit({what.value: rows}, json, table)

@@ -36,7 +36,10 @@ def command(
     json: Json = False,
     debug: Debug = False,  # noqa: ARG001 - read by cli.app
 ) -> None:
-    """Print the table of all comparisons in a folder as Markdown, and put it into a file between its markers."""
+    """Print the table of all comparisons in a folder as Markdown, and put it into a file between its markers.
+
+    Runs of the same data, student and seeds are also compared with each other, in a second table.
+    """
     from graphstill import report
 
     if pages is not None:
@@ -48,12 +51,14 @@ def command(
         table = report.study_tables(results, report.read_published(published) if published else ())
     else:
         table = report.results_table(results, only.split())
+    pairs = report.method_pairs([result for result in results if not only or result["name"] in only.split()])
     found: dict[str, Any] = {
         "rows": report.results_rows(results),
         "numbers": report.numbers(results),
+        "pairs": pairs,
         "table": table,
     }
     if update is not None:
         key = folder.resolve().name if study else ""
         found |= {"file": str(update), "changed": report.update(update, table, key)}
-    emit(found, json, lambda: table)
+    emit(found, json, lambda: f"{table}\n\n{report.pairs_table(pairs)}" if pairs else table)

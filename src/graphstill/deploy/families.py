@@ -195,11 +195,32 @@ def _rod(b: PlanBuilder, cohort: StackedCohort, state: State) -> str:
     return b.linear(h, heads, biases)
 
 
+def _gine(b: PlanBuilder, cohort: StackedCohort, state: State) -> str:
+    options = cohort.spec.options()
+    if options.get("readout") or options["virtual_node"] or options["edge_codes"] or options["edge_width"]:
+        raise ExportError(
+            f"{cohort.spec} answers by graph or reads features of edges, in graphstill.deploy: plans are made of "
+            "networks of nodes; use run.member(i), a torch module"
+        )
+    h = b.products(INPUT, [state["first.weight"]])[0]
+    for layer in range(options["layers"]):
+        key = f"convs.{layer}"
+        own = np.repeat(1.0 + state[f"{key}.eps"], options["hidden"], axis=1)
+        mixed = b.add(b.node("Mul", h, b.constant(own.reshape(-1))), b.propagate(h, "sum", False))
+        first = fold_batch_norm(state[f"{key}.first.weight"], state[f"{key}.first.bias"], state, f"{key}.norm")
+        second = fold_batch_norm(state[f"{key}.second.weight"], state[f"{key}.second.bias"], state, f"norms.{layer}")
+        out = b.linear(b.node("Relu", b.linear(mixed, *first)), *second)
+        out = out if layer == options["layers"] - 1 else b.node("Relu", out)
+        h = b.add(out, h) if options["residual"] else out
+    return b.linear(h, state["head.weight"], state["head.bias"])
+
+
 FAMILIES: dict[str, Callable[[PlanBuilder, StackedCohort, State], str]] = {
     "gcn": _gcn,
     "sage": _sage,
     "gat": _gat,
     "gin": _gin,
+    "gine": _gine,
     "gcnii": _gcnii,
     "sgc": _sgc,
     "appnp": _appnp,

@@ -1,6 +1,7 @@
 """What a method is and is made of: its base, what it sees, what it may build, and the registry of their names."""
 
 from graphstill.method.base import Composite, Method, Term
+from graphstill.method.reference import Reference
 from graphstill.method.registry import METHODS, make_method, register
 from graphstill.method.spec import Needs, Parts, Spec
 from graphstill.method.step import Nodes, Position, Step
@@ -15,6 +16,7 @@ __all__ = [
     "Parts",
     "Peers",
     "Position",
+    "Reference",
     "Spec",
     "Step",
     "Term",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
 from graphstill.errors import ConfigError, MethodError
+from graphstill.method.reference import Reference
 from graphstill.method.spec import Needs, Parts, Spec
 from graphstill.method.step import Step
 from graphstill.method.view import View
@@ -31,6 +33,10 @@ class Method(ABC):
     needs: ClassVar[Needs] = Needs()
     #: Why items must be nodes, where a method makes no sense on others; empty where it does.
     only_nodes: ClassVar[str] = ""
+    #: Where it comes from: its paper first, then others that it follows; a control has none.
+    reference: ClassVar[tuple[Reference, ...]] = ()
+    #: What a search may vary, and the values it draws from: "weight" is that of the term, the others are options.
+    space: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity
-from graphstill.method import Method, Needs, Peers, Step, View, register
+from graphstill.method import Method, Needs, Peers, Reference, Step, View, register
 from graphstill.method.checks import kernel_bandwidth, one_of, peers
 from graphstill.ops import edge_log_softmax
 
@@ -76,6 +76,18 @@ class Alignahead(Method):
     `released`: shift −1 and exp(−‖·‖₁ / 100). Its threshold of 0.5 on multi-label logits is not reproduced: 0 is used.
     """
 
+    reference = (
+        Reference(
+            ("Guo", "others"),
+            "Alignahead: Online Cross-Layer Knowledge Extraction on Graph Neural Networks",
+            "IJCNN",
+            2022,
+            link="https://arxiv.org/abs/2205.02468",
+            code="GuoJY-eatsTG/Alignahead",
+            commit="cd9e691",
+        ),
+    )
+    space = {"weight": (0.03, 0.1, 0.3, 1.0)}
     needs = Needs(peers=True, hidden=True, graph=True)
     updates = "alternating"
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graphstill.errors import MethodError
 from graphstill.losses import KERNELS, Bandwidth, Kernel, supervised
-from graphstill.method import Method, Needs, Parts, Peers, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Peers, Reference, Spec, Step, View, register
 from graphstill.method.checks import kernel_bandwidth, not_negative, one_of, peers
 from graphstill.methods.alignahead import cross_layer_structure
 from graphstill.nn.layers import Linear, initialise
@@ -41,6 +41,17 @@ class AlignaheadPlus(Method):
     this library's choices. With feature = auxiliary = 0 it is Alignahead with shift +1.
     """
 
+    reference = (
+        Reference(
+            ("Guo", "others"),
+            "Online Cross-Layer Knowledge Distillation on Graph Neural Networks with Deep Supervision",
+            "Neural Computing and Applications",
+            2023,
+            link="https://doi.org/10.1007/s00521-023-08900-7",
+            journal=True,
+        ),
+    )
+    space = {"structure": (0.1, 0.3, 1.0), "feature": (0.1, 0.3, 1.0), "auxiliary": (1.0, 3.0)}
     needs = Needs(peers=True, hidden=True, graph=True)
     updates = "alternating"
 

@@ -8,9 +8,10 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import attention_distance
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, positive, teacher
 from graphstill.method.sampling import PLACES, Place, features, same_places
+from graphstill.methods.gcrd import GCRD
 
 
 @register("at")
@@ -42,6 +43,17 @@ class AT(Method):
     nodes, features after dropout; its scripts multiply by 1e5 (1e4 beside KD; 1e3 on PPI).
     """
 
+    reference = (
+        Reference(
+            ("Zagoruyko", "Komodakis"),
+            "Paying More Attention to Attention",
+            "ICLR",
+            2017,
+            link="https://arxiv.org/abs/1612.03928",
+        ),
+        *GCRD.reference,
+    )
+    space = {"weight": (0.1, 1.0, 10.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     power: float = 2.0

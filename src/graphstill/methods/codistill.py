@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, peers, positive
 
 
@@ -28,6 +28,16 @@ class CoDistillation(Method):
     Shapes: logits [M, N, C]; one term `soft` of [M]. The target is detached.
     """
 
+    reference = (
+        Reference(
+            ("Anil", "others"),
+            "Large scale distributed neural network training through online distillation",
+            "ICLR",
+            2018,
+            link="https://arxiv.org/abs/1804.03235",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0), "temperature": (0.5, 1.0, 2.0)}
     needs = Needs(peers=True)
 
     temperature: float = 3.0

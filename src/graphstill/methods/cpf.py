@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method import Method, Needs, Reference, Step, View, register
 from graphstill.method.checks import teacher
 
 
@@ -33,6 +33,19 @@ class CPF(Method):
     logits are scores that it propagated, is an option of the network: ``PLP(released=True)``.
     """
 
+    reference = (
+        Reference(
+            ("Yang", "Liu", "Shi"),
+            "Extract the Knowledge of Graph Neural Networks and Go Beyond it: "
+            "An Effective Knowledge Distillation Framework",
+            "WWW",
+            2021,
+            link="https://arxiv.org/abs/2103.02885",
+            code="BUPT-GAMMA/CPF",
+            commit="389c01a",
+        ),
+    )
+    space = {}  # no option; alone in its loss, a weight would change nothing
     needs = Needs(teacher=True)
     only_nodes = "its student mixes propagated labels of neighbouring nodes"
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import log_normaliser, noise_contrastive, take, unit
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, positive, teacher
 from graphstill.method.items import by_graph
 from graphstill.method.parts.projection import Embeddings
@@ -54,6 +54,18 @@ class CRD(Method):
     16384 and 64 anchors a step; its scripts multiply by 0.8.
     """
 
+    reference = (
+        Reference(
+            ("Tian", "Krishnan", "Isola"),
+            "Contrastive Representation Distillation",
+            "ICLR",
+            2020,
+            link="https://arxiv.org/abs/1910.10699",
+            code="HobbitLong/RepDistiller",
+            commit="b84f547",
+        ),
+    )
+    space = {"weight": (0.01, 0.1, 1.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     temperature: float = 0.07

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, peers, positive
 
 
@@ -36,6 +36,18 @@ class DML(Method):
     = 3, training nodes, targets not detached. (That code adds 1e-7 to the target's probabilities: not reproduced.)
     """
 
+    reference = (
+        Reference(
+            ("Zhang", "Xiang", "Hospedales", "Lu"),
+            "Deep Mutual Learning",
+            "CVPR",
+            2018,
+            link="https://arxiv.org/abs/1706.00384",
+            code="wangz3066/OnlineDistillGCN",
+            commit="3e49c58",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0, 10.0)}
     needs = Needs(peers=True)
 
     temperature: float = 1.0

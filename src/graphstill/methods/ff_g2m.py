@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import edge_contrast_kl, neighbour_kl
-from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method import Method, Needs, Reference, Step, View, register
 from graphstill.method.checks import not_negative, positive, share, teacher
 
 
@@ -40,6 +40,18 @@ class FFG2M(Method):
     low-frequency term.
     """
 
+    reference = (
+        Reference(
+            ("Wu", "Lin", "Huang", "Fan", "Li"),
+            "Extracting Low-/High-Frequency Knowledge from Graph Neural Networks and Injecting it into MLPs",
+            "AAAI",
+            2023,
+            link="https://arxiv.org/abs/2305.10758",
+            code="LirongWu/FF-G2M",
+            commit="2e07b1e",
+        ),
+    )
+    space = {"temperature": (1.0, 1.5)}
     needs = Needs(teacher=True, graph=True)
     only_nodes = "it compares the predictions of neighbouring nodes"
 

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import hint_distance, unit
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, teacher
 from graphstill.method.parts.projection import TwoHeads
 from graphstill.method.sampling import PLACES, Place, counts, features, same_places, same_width, shapes
@@ -47,6 +47,18 @@ class FitNet(Method):
     only.
     """
 
+    reference = (
+        Reference(
+            ("Romero", "Ballas", "Kahou", "Chassang", "Gatta", "Bengio"),
+            "FitNets: Hints for Thin Deep Nets",
+            "ICLR",
+            2015,
+            link="https://arxiv.org/abs/1412.6550",
+            code="chaitjo/efficient-gnns",
+            commit="f0b079d",
+        ),
+    )
+    space = {"weight": (0.01, 0.1, 1.0, 10.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     project: Literal["student", "both", "none"] = "student"

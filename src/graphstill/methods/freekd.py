@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import local_structure_kl_by_node, reinforce, soft_target_kl_by_node, with_neighbourhood
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, peers, positive, share
 from graphstill.method.parts.policy import DirectionPolicy, Sight, labelled, of_members, pairs_of, see, similarity
 from graphstill.nn.layers import initialise
@@ -53,6 +53,16 @@ class FreeKD(Method):
     local structure is that of LSP with its default kernel. All weights are guesses at their natural scale.
     """
 
+    reference = (
+        Reference(
+            ("Feng", "Li", "Yuan", "Wang"),
+            "FreeKD: Free-direction Knowledge Distillation for Graph Neural Networks",
+            "KDD",
+            2022,
+            link="https://arxiv.org/abs/2206.06561",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0)}
     needs = Needs(peers=True, hidden=True, graph=True)
     only_nodes = "its policy chooses, node by node, whose prediction is taken over"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import info_nce, take, unit
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import one_of, positive, teacher
 from graphstill.method.parts.projection import TwoHeads
 from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
@@ -45,6 +45,19 @@ class GCRD(Method):
     with τ = 0.05 beside KD).
     """
 
+    reference = (
+        Reference(
+            ("Joshi", "Liu", "Xun", "Lin", "Foo"),
+            "On Representation Knowledge Distillation for Graph Neural Networks",
+            "TNNLS",
+            2022,
+            link="https://arxiv.org/abs/2111.04964",
+            code="chaitjo/efficient-gnns",
+            commit="f0b079d",
+            journal=True,
+        ),
+    )
+    space = {"weight": (0.01, 0.1, 1.0), "temperature": (0.075, 0.5)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     temperature: float = 0.075

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import PairKernel, PairScale, for_kernel, kernel_matching, product_matching, relu_features
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, positive, share, teacher
 from graphstill.method.sampling import Sampler, counts, same_width
 from graphstill.ops import Noise
@@ -55,6 +55,18 @@ class GKD(Method):
     tanh's offset is 0. `released`: exponential, T = 1, δ = 0.1, the sum over all pairs, α = 0.5.
     """
 
+    reference = (
+        Reference(
+            ("Yang", "Wu", "Yan"),
+            "Geometric Knowledge Distillation: Topology Compression for Graph Neural Networks",
+            "NeurIPS",
+            2022,
+            link="https://arxiv.org/abs/2210.13014",
+            code="chr26195/GKD",
+            commit="69a0413",
+        ),
+    )
+    space = {"weight": (30.0, 300.0, 3000.0, 30000.0), "kernel": ("gauss", "sigmoid", "random")}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     kernel: Literal["gauss", "exponential", "sigmoid", "random"] = "gauss"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method import Method, Needs, Reference, Step, View, register
 from graphstill.method.checks import share, teacher
 
 
@@ -36,6 +36,18 @@ class GLNN(Method):
     the last one. Here both terms are one loss on all nodes.
     """
 
+    reference = (
+        Reference(
+            ("Zhang", "Liu", "Sun", "Shah"),
+            "Graph-less Neural Networks: Teaching Old MLPs New Tricks via Distillation",
+            "ICLR",
+            2022,
+            link="https://arxiv.org/abs/2110.08727",
+            code="snap-research/graphless-neural-networks",
+            commit="80d0f8e",
+        ),
+    )
+    space = {"labels": (0.0, 0.1, 0.3)}
     needs = Needs(teacher=True)
 
     labels: float = 0.0

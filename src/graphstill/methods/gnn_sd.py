@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import AGGREGATES, Aggregate, discrepancy_retention, neighbourhood_discrepancy
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of
 
 
@@ -45,6 +45,16 @@ class GNNSD(Method):
     shallow layers nor the read-outs of graph classification.
     """
 
+    reference = (
+        Reference(
+            ("Chen", "Bian", "Xiao", "Rong", "Xu", "Huang"),
+            "On Self-Distilling Graph Neural Network",
+            "IJCAI",
+            2021,
+            link="https://arxiv.org/abs/2011.02255",
+        ),
+    )
+    space = {"beta": (0.03, 0.1, 0.3, 1.0)}
     needs = Needs(hidden=True, graph=True)
 
     beta: float = 1.0

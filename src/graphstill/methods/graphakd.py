@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import judged_fake, judged_real, supervised, unit
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, positive, teacher
 from graphstill.method.parts.identifiers import Identifiers
 from graphstill.method.sampling import counts, same_width, widths
@@ -47,6 +47,18 @@ class GraphAKD(Method):
     tasks use the binary cross-entropy.
     """
 
+    reference = (
+        Reference(
+            ("He", "Wang", "Zhang", "Wu"),
+            "Compressing Deep Graph Neural Networks via Adversarial Knowledge Distillation",
+            "KDD",
+            2022,
+            link="https://arxiv.org/abs/2205.11678",
+            code="MIRALab-USTC/GraphAKD",
+            commit="eae0fdf",
+        ),
+    )
+    space = {"node_weight": (0.03, 0.1, 0.3), "critic_every": (1, 5, 15), "critic_lr": (0.001, 0.01)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
     only_nodes = "its critics judge the embedding and the predictions of each node against its neighbours'"
 

@@ -12,6 +12,7 @@ from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, reg
 from graphstill.method.checks import one_of, positive, teacher
 from graphstill.method.parts.projection import TwoHeads
 from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
+from graphstill.methods.gcrd import GCRD
 from graphstill.nn.layers import initialise
 
 
@@ -45,6 +46,8 @@ class GSP(Method):
     100 (10 beside KD), by 1e5 for "rbf" and by 1 for "l2".
     """
 
+    reference = GCRD.reference
+    space = {"weight": (3.0, 10.0, 30.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     kernel: Literal["cosine", "poly", "l2", "rbf"] = "cosine"

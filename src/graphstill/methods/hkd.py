@@ -11,7 +11,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import bank_contrast, unit
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import one_of, positive, share, teacher
 from graphstill.method.parts.holistic import Holistic, Memory, Visit, mean_of_rows, nearest_predictions
 from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden, widths
@@ -57,6 +57,18 @@ class HKD(Method):
     `released`: negatives of the same network, 16384 for all anchors of a step, memories of noise.
     """
 
+    reference = (
+        Reference(
+            ("Zhou", "Wang", "Chen", "Chen", "Wang", "Wang", "Bu"),
+            "Distilling Holistic Knowledge with Graph Neural Networks",
+            "ICCV",
+            2021,
+            link="https://arxiv.org/abs/2108.05507",
+            code="wyc-ruiker/HKD",
+            commit="9434fd8",
+        ),
+    )
+    space = {"weight": (0.01, 0.03, 0.1, 0.3)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     k: int = 8

@@ -18,6 +18,8 @@ class Independent(Method):
     validation picks, ensemble), so that no gain can come from the scoring.
     """
 
+    reference = ()  # a control, of no paper
+    space = {}
     needs = Needs()
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import soft_target_kl
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, positive, share, teacher
 
 
@@ -37,6 +37,18 @@ class KD(Method):
     over classes too, a factor C less. RepDistiller and efficient-gnns distil on training nodes only.
     """
 
+    reference = (
+        Reference(
+            ("Hinton", "Vinyals", "Dean"),
+            "Distilling the Knowledge in a Neural Network",
+            None,
+            2015,
+            link="https://arxiv.org/abs/1503.02531",
+            code="HobbitLong/RepDistiller",
+            commit="b84f547",
+        ),
+    )
+    space = {"temperature": (0.5, 1.0, 2.0, 4.0), "alpha": (0.5, 0.9, 1.0)}
     needs = Needs(teacher=True)
 
     temperature: float = 1.0

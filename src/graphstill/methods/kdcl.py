@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import best_peer, min_logit, min_logit_multi_label, soft_target_kl, supervised
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, peers, positive
 
 
@@ -30,6 +30,17 @@ class KDCLNaive(Method):
     training nodes only (nodes="train").
     """
 
+    reference = (
+        Reference(
+            ("Guo", "others"),
+            "Online Knowledge Distillation via Collaborative Learning",
+            "CVPR",
+            2020,
+            code="wangz3066/OnlineDistillGCN",
+            commit="3e49c58",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0, 10.0)}
     needs = Needs(peers=True)
 
     temperature: float = 3.0
@@ -71,6 +82,8 @@ class KDCLMinLogit(Method):
     target the largest logit of the peers where the label is 1 and the smallest where it is 0.
     """
 
+    reference = KDCLNaive.reference
+    space = {"weight": (0.1, 0.3, 1.0, 3.0)}
     needs = Needs(peers=True)
 
     temperature: float = 3.0

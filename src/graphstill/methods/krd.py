@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import agreement_by_bin, fit_exponent, neighbour_kl
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import positive, share, teacher
 from graphstill.ops import Noise
 
@@ -53,6 +53,18 @@ class KRD(Method):
     also samples every tenth epoch only. Its hyper-parameters were tuned on test accuracy: none is a default here.
     """
 
+    reference = (
+        Reference(
+            ("Wu", "Lin", "Huang", "Li"),
+            "Quantifying the Knowledge in GNNs for Reliable Distillation into MLPs",
+            "ICML",
+            2023,
+            link="https://arxiv.org/abs/2306.05628",
+            code="LirongWu/KRD",
+            commit="32be7e4",
+        ),
+    )
+    space = {"temperature": (0.8, 1.0, 1.2)}
     needs = Needs(teacher=True, teacher_sensitivity=True, graph=True)
     only_nodes = "it weighs each node by how reliable its neighbours' predictions are"
 

@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import KERNELS, Bandwidth, Kernel, edge_similarity, local_structure_kl
-from graphstill.method import Method, Needs, Step, View, register
+from graphstill.method import Method, Needs, Reference, Step, View, register
 from graphstill.method.checks import kernel_bandwidth, one_of, positive, teacher
 from graphstill.nn.output import Hidden
 from graphstill.ops import Adjacency
@@ -46,6 +46,18 @@ class LSP(Method):
     student), weight 1, active for the first 30 of 500 epochs.
     """
 
+    reference = (
+        Reference(
+            ("Yang", "Qiu", "Song", "Tao", "Wang"),
+            "Distilling Knowledge from Graph Convolutional Networks",
+            "CVPR",
+            2020,
+            link="https://arxiv.org/abs/2003.10477",
+            code="ihollywhy/DistillGCN.PyTorch",
+            commit="0c4c9b8",
+        ),
+    )
+    space = {"weight": (10.0, 30.0, 100.0), "kernel": ("negative_euclidean", "rbf")}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     kernel: Kernel = "negative_euclidean"

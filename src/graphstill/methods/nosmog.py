@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from graphstill.losses import adversarial_offset, gram_distance, soft_target_kl, take
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, positive, share, teacher
 from graphstill.nn.layers import Linear, initialise
 from graphstill.ops import Noise, SparseFeatures
@@ -53,6 +53,18 @@ class NOSMOG(Method):
     and decays that it sets for each data set: it trains with 0.01 and 5e-4.
     """
 
+    reference = (
+        Reference(
+            ("Tian", "Zhang", "Guo", "Zhang", "Chawla"),
+            "Learning MLPs on Graphs: A Unified View of Effectiveness, Robustness, and Efficiency",
+            "ICLR",
+            2023,
+            link="https://arxiv.org/abs/2208.10010",
+            code="meettyj/NOSMOG",
+            commit="7f8ef63",
+        ),
+    )
+    space = {"similarity_weight": (0.01, 0.1, 1.0), "adversarial_weight": (0.1, 1.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
     only_nodes = "it adds positions of nodes, and perturbs the features of single nodes"
 

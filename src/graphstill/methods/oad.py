@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import judged_fake, judged_real, soft_target_kl
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, peers, positive
 from graphstill.method.parts.critic import GraphCritic
 from graphstill.nn.layers import initialise
@@ -56,6 +56,19 @@ class OAD(Method):
     an option here. The fake features are detached in the discriminators' step; gradients of the peers are the same.
     """
 
+    reference = (
+        Reference(
+            ("Wang", "others"),
+            "Online Adversarial Distillation for Graph Neural Networks",
+            "Expert Systems with Applications 237",
+            2024,
+            link="https://arxiv.org/abs/2112.13966",
+            code="wangz3066/OnlineDistillGCN",
+            commit="3e49c58",
+            journal=True,
+        ),
+    )
+    space = {"temperature": (0.3, 0.5, 1.0), "global_weight": (1.0, 3.0), "local_weight": (0.01, 0.03, 0.1)}
     needs = Needs(peers=True, hidden=True, graph=True)
 
     temperature: float = 0.5

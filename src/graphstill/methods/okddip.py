@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from graphstill.errors import MethodError
 from graphstill.losses import soft_target_kl
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import one_of, peers, positive, share
 from graphstill.method.schedules import ramp_up
 from graphstill.nn.init import fan_in_
@@ -57,6 +57,17 @@ class OKDDip(Method):
     target's probabilities: not reproduced. Where peers take turns, the targets of frozen peers are constants.
     """
 
+    reference = (
+        Reference(
+            ("Chen", "Mei", "Wang", "Feng", "Chen"),
+            "Online Knowledge Distillation with Diverse Peers",
+            "AAAI",
+            2020,
+            link="https://arxiv.org/abs/1912.00350",
+            code="DefangChen/OKDDip-AAAI2020",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0)}
     needs = Needs(peers=True, hidden=True)
 
     temperature: float = 3.0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graphstill.losses import soft_target_kl, supervised
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, peers, positive, share
 from graphstill.method.schedules import ramp_up
 from graphstill.nn.init import fan_in_, fill_
@@ -70,6 +70,17 @@ class ONE(Method):
     training, 80 of 300 epochs in the released code of OKDDip, which has ONE as a baseline.
     """
 
+    reference = (
+        Reference(
+            ("Zhu", "Gong", "Zhu"),
+            "Knowledge Distillation by On-the-Fly Native Ensemble",
+            "NeurIPS",
+            2018,
+            link="https://arxiv.org/abs/1806.04606",
+            code="DefangChen/OKDDip-AAAI2020",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0)}
     needs = Needs(peers=True, hidden=True)
 
     temperature: float = 3.0

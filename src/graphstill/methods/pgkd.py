@@ -14,7 +14,7 @@ from graphstill.losses import product_matching
 from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, positive, teacher
 from graphstill.method.sampling import counts, same_width
-from graphstill.methods.gkd import paired_layers
+from graphstill.methods.gkd import GKD, paired_layers
 from graphstill.nn.init import glorot_
 from graphstill.nn.layers import MemberModule, initialise
 
@@ -62,6 +62,8 @@ class PGKD(Method):
     its sum over pairs are GKD's options and not repeated here.
     """
 
+    reference = GKD.reference
+    space = {"weight": (3.0, 10.0, 30.0, 100.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True, graph=True)
 
     delta: float = 0.1

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import graph_context, image_context
-from graphstill.method import Method, Needs, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, teacher
 from graphstill.method.parts.review_fusion import Review
 from graphstill.method.sampling import PLACES, Place, counts
@@ -47,6 +47,17 @@ class ReviewKD(Method):
     for CIFAR leaves the teacher's batch normalisation in training mode is not followed.
     """
 
+    reference = (
+        Reference(
+            ("Chen", "Liu", "Zhao", "Jia"),
+            "Distilling Knowledge via Knowledge Review",
+            "CVPR",
+            2021,
+            link="https://arxiv.org/abs/2104.09044",
+            code="dvlab-research/ReviewKD",
+        ),
+    )
+    space = {"weight": (0.6, 1.0, 8.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     warm_up: float = 20

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graphstill.losses import angle_relation, distance_relation, take
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of, teacher
 from graphstill.method.sampling import PLACES, Place, Sampler, counts, hidden
 
@@ -40,6 +40,18 @@ class RKD(Method):
     μ, as in the code. `released` is RepDistiller: weights 25 and 50.
     """
 
+    reference = (
+        Reference(
+            ("Park", "Kim", "Lu", "Cho"),
+            "Relational Knowledge Distillation",
+            "CVPR",
+            2019,
+            link="https://arxiv.org/abs/1904.05068",
+            code="HobbitLong/RepDistiller",
+            commit="b84f547",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     distance_weight: float = 1.0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from graphstill.errors import MethodError
 from graphstill.losses import own_ensemble_kl, pair_cosines, similarity_bce, supervised
-from graphstill.method import Method, Needs, Nodes, Parts, Spec, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Parts, Reference, Spec, Step, View, register
 from graphstill.method.checks import not_negative, one_of
 from graphstill.method.sampling import counts
 from graphstill.ops import Adjacency, Noise, SparseFeatures, similar_pairs, spmm
@@ -56,6 +56,17 @@ class ROD(Method):
     released: in the last, smaller batch pairs count more, and dissimilar ones are weighted as if similar.
     """
 
+    reference = (
+        Reference(
+            ("Zhang", "others"),
+            "ROD: Reception-aware Online Distillation for Sparse Graphs",
+            "KDD",
+            2021,
+            code="zwt233/ROD",
+            commit="176ac48",
+        ),
+    )
+    space = {"ensemble": (0.01, 0.1, 1.0), "similarity": (0.0, 0.0001, 0.001), "nodes": ("train", "all")}
     needs = Needs(heads=True, graph=True)
     only_nodes = "it compares pairs of nodes by the number of hops between them, whose classes it predicts"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphstill.method import Method, Step, View, register
+from graphstill.method import Method, Reference, Step, View, register
 from graphstill.method.checks import positive, share
 from graphstill.method.sampling import counts
 
@@ -34,6 +34,19 @@ class Smoothing(Method):
 
     Deviations: where the kernel's centre holds all but 1e-6 of its weight, the filter is left out. The kernel is 3 x 3.
     """
+
+    reference = (
+        Reference(
+            ("Sinha", "Garg", "Larochelle"),
+            "Curriculum by Smoothing",
+            "NeurIPS",
+            2020,
+            link="https://arxiv.org/abs/2003.01367",
+            code="pairlab/CBS",
+            commit="5f62e7d",
+        ),
+    )
+    space = {"sigma": (0.5, 1.0, 2.0), "every": (1, 5)}
 
     sigma: float = 1.0
     factor: float = 0.9

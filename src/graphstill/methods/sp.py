@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from graphstill.losses import similarity_rows
-from graphstill.method import Method, Needs, Nodes, Step, View, register
+from graphstill.method import Method, Needs, Nodes, Reference, Step, View, register
 from graphstill.method.checks import one_of, teacher
 from graphstill.method.sampling import PLACES, Place, hidden
 
@@ -41,6 +41,18 @@ class SP(Method):
     `released` is RepDistiller: the mean over pairs; its scripts multiply by 3000.
     """
 
+    reference = (
+        Reference(
+            ("Tung", "Mori"),
+            "Similarity-Preserving Knowledge Distillation",
+            "ICCV",
+            2019,
+            link="https://arxiv.org/abs/1907.09682",
+            code="HobbitLong/RepDistiller",
+            commit="b84f547",
+        ),
+    )
+    space = {"weight": (0.3, 1.0, 3.0, 10.0)}
     needs = Needs(teacher=True, hidden=True, teacher_hidden=True)
 
     reduction: Literal["rows", "pairs"] = "rows"

@@ -90,9 +90,12 @@ class Model(ABC):
                 f"{type(self).__name__} is not a dataclass, so its options are unknown: "
                 "decorate it with @dataclass(frozen=True)"
             )
-        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        # Not told where there is none, so that recipes and runs from before there were readouts stay the same.
-        return {key: value for key, value in options.items() if key != "readout" or value is not None}
+        # A readout is not told where there is none, so that recipes and runs from before there were any stay the same.
+        return {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name != "readout" or field.default is not None or self.readout is not None
+        }
 
     def check_build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
         where = f"{type(self).__name__}.build"

@@ -15,11 +15,12 @@ from graphstill.nn.pyg import batch_norm, linear
 class PyGGINE(nn.Module):
     """``forward(x, edge_index, batch=None, edge_attr=None)`` with ``GINEConv`` and global pooling; evaluates at first.
 
-    Edges with codes are given as they are in training, int64 ``[edges, columns]``.
+    Edges with codes are given as they are in training, int64 ``[edges, columns]``; without features of edges the layers
+    are ``GINConv``.
     """
 
     def __init__(self, cohort: Any, i: int) -> None:
-        from torch_geometric.nn import GINEConv
+        from torch_geometric.nn import GINConv, GINEConv
 
         super().__init__()
         spec = cohort.spec
@@ -28,12 +29,13 @@ class PyGGINE(nn.Module):
         self.first = nn.Parameter(cohort.first.weight[i].detach().clone())
         self.convs, self.edges = nn.ModuleList(), nn.ModuleList()
         for layer in cohort.convs:
-            conv = GINEConv(nn.Sequential(), eps=float(layer.eps[i]), train_eps=True)
+            kind = GINConv if layer.edges.weight is None else GINEConv
+            conv = kind(nn.Sequential(), eps=float(layer.eps[i]), train_eps=True)
             conv.nn = nn.Sequential(
                 linear(layer.first, i), batch_norm(layer.norm, i), nn.ReLU(), linear(layer.second, i)
             )
             self.convs.append(conv)
-            self.edges.append(_embedding(layer.edges, i))
+            self.edges.append(nn.Identity() if layer.edges.weight is None else _embedding(layer.edges, i))
         self.norms = nn.ModuleList(batch_norm(norm, i) for norm in cohort.norms)
         self.virtual = None if cohort.virtual is None else nn.Parameter(cohort.virtual.weight[i].detach().clone())
         self.updates = nn.ModuleList(_update(update, i) for update in cohort.updates)
@@ -53,7 +55,8 @@ class PyGGINE(nn.Module):
         for number, (conv, edges, norm) in enumerate(zip(self.convs, self.edges, self.norms, strict=True)):
             if virtual is not None:
                 h = h + virtual[batch]
-            out = norm(conv(h, edge_index, edges(self._ones(edge_attr))))
+            read = () if isinstance(edges, nn.Identity) else (edges(self._ones(edge_attr)),)
+            out = norm(conv(h, edge_index, *read))
             out = out if number == self.layers - 1 else out.relu()
             if virtual is not None and number < self.layers - 1:
                 inner = self.updates[number](global_add_pool(h, batch) + virtual)

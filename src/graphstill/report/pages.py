@@ -10,6 +10,7 @@ from typing import Any
 from graphstill.errors import DataError
 from graphstill.files import atomic_write_text
 from graphstill.report.changes import guard_text
+from graphstill.report.reading import read_results
 from graphstill.report.studies import by_task, corrected, method_of
 from graphstill.report.tables import (
     difference_text,
@@ -17,7 +18,6 @@ from graphstill.report.tables import (
     headline,
     markdown,
     p_text,
-    read_results,
     replaced,
     student_text,
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from graphstill.errors import ConfigError, DataError, nearest
+from graphstill.errors import ConfigError, nearest
 from graphstill.files import atomic_write_text
 from graphstill.report.changes import data_text, doubts, guard_text, start_text, taught_text
 from graphstill.study.statistics import holm
@@ -28,36 +28,17 @@ HEADER = (
 )
 
 
-def read_results(folder: str | Path) -> list[dict[str, Any]]:
-    """Every comparison in a folder, sorted by name: `*.json`, lines of `*.jsonl`, and run directories inside.
-
-    Files that hold something else (speed, say) are left alone. Raises DataError where there is no comparison, and for a
-    file that is no JSON.
-    """
-    folder = Path(folder)
-    files = sorted({*folder.glob("*.json"), *folder.glob("*.jsonl"), *folder.glob("*/comparison.json")})
-    found = _comparisons(files)
-    if not found:  # the folder of a study, or one above
-        found = _comparisons(sorted({*folder.glob("results/*.json"), *folder.glob("*/results/*.json")}))
-    if not found:
-        raise DataError(
-            f"no result of `graphstill distill` in {folder} (*.json, *.jsonl, */comparison.json, results/*.json). "
-            "Give a folder of runs, or of comparison.json files under other names."
-        )
-    return sorted(found, key=lambda result: str(result["name"]))
-
-
-def _comparisons(files: Iterable[Path]) -> list[dict[str, Any]]:
-    return [value for file in files for value in _read(file) if isinstance(value, dict) and "comparison" in value]
-
-
 def numbers(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row a recipe, as numbers in the unit of the metric; None where nothing is claimed or a part is not there."""
     corrected = holm([headline(result).get("p") for result in results])
     rows = []
     for result, p in zip(results, corrected, strict=True):
         parts = {part: result[part] and result[part]["test"]["mean"] for part in ("teacher", "baseline", "student")}
-        row: dict[str, Any] = {"recipe": result["name"], "dataset": result["protocol"]["dataset"]}
+        row: dict[str, Any] = {
+            "recipe": result["name"],
+            "place": result.get("place"),
+            "dataset": result["protocol"]["dataset"],
+        }
         row |= {
             "metric": result["metric"],
             "seeds": len(result["seeds"]),
@@ -75,10 +56,10 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """One row a recipe, as text by column. Figures are the mean member's, in points, mean ± deviation over seeds."""
     corrected = holm([headline(result).get("p") for result in results])
     rows = []
-    for result, p in zip(results, corrected, strict=True):
+    for result, title, p in zip(results, titles(results), corrected, strict=True):
         protocol, difference = result["protocol"], headline(result)
         cells = (
-            str(result["name"]) + (" (!)" if doubts(result) else ""),
+            title + (" (!)" if doubts(result) else ""),
             data_text(protocol),
             student_text(result),
             _method(result["recipe"]["method"]) + start_text(result) + guard_text(result),
@@ -90,6 +71,17 @@ def results_rows(results: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
         )
         rows.append(dict(zip(HEADER, cells, strict=True)))
     return rows
+
+
+def titles(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The recipes' names; where several results have one name, with the place of each."""
+    times = Counter(str(result["name"]) for result in results)
+    return [
+        f"{result['name']} ({result['place']})"
+        if times[str(result["name"])] > 1 and "place" in result
+        else result["name"]
+        for result in results
+    ]
 
 
 def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -> str:
@@ -115,8 +107,8 @@ def results_table(results: Sequence[dict[str, Any]], only: Sequence[str] = ()) -
         "represented by their mean member. Differences are "
         f"paired by seed; p is a two-sided paired t-test, Holm-corrected over {len(results)} rows."
     )
-    shown = [result for result in results if not only or result["name"] in only]
-    odd = [f"(!) {result['name']}: {text}" for result in shown for text in doubts(result)]
+    named = zip(titles(results), results, strict=True)
+    odd = [f"(!) {name}: {text}" for name, result in named if not only or name in only for text in doubts(result)]
     return "\n".join([*lines, "", note, *(line for text in odd for line in ("", text))])
 
 
@@ -140,16 +132,6 @@ def update(path: str | Path, table: str, key: str = "") -> bool:
     if new != old:
         atomic_write_text(path, new)
     return new != old
-
-
-def _read(file: Path) -> list[Any]:
-    text = file.read_text(encoding="utf-8")
-    try:
-        if file.suffix == ".jsonl":
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        return [json.loads(text)]
-    except ValueError as error:
-        raise DataError(f"not JSON ({error}): {file}. Restore it from a copy, or run its recipe again.") from error
 
 
 def p_text(p: float | None) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from graphstill.errors import ConfigError, nearest
 from graphstill.study.schema import arguments
+from graphstill.study.starting import starting_point
+
+if TYPE_CHECKING:
+    from graphstill.method import Reference
 
 Kind = Literal["methods", "models", "datasets"]
 KINDS: tuple[Kind, ...] = ("methods", "models", "datasets")
@@ -25,7 +29,7 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
         return [{"name": name, "summary": _note(name)} for name in found]
     rows: list[dict[str, Any]] = []
     for name, cls in sorted(_registry(kind).items()):
-        row: dict[str, Any] = {"name": name, "summary": _first_line(cls.__doc__)}
+        row: dict[str, Any] = {"name": name, "class": cls.__name__, "summary": _first_line(cls.__doc__)}
         if kind == "methods":
             row["needs"] = [need for need, value in cls.needs._asdict().items() if value]
         rows.append(row)
@@ -33,22 +37,53 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
 
 
 def describe(name: str) -> dict[str, Any]:
-    """All about one name: docstring, options with type and default, needs. A path describes that recipe, resolved.
+    """All about one name: docstring, options with type and default, needs; of a method also its papers, what a search
+    varies, and where to start. A path describes that recipe, resolved.
 
-    A name that is both a method and a model is told by the prefix, `methods/NAME`. Raises ConfigError for a name that
-    nothing has.
+    A class is as good as its name in recipes: `GraphSAGE`, `sage`. A name that is both a method and a model is told by
+    the prefix, `methods/NAME`. Raises ConfigError for a name that nothing has.
     """
     if name.endswith((".yaml", ".yml")) or Path(name).is_file():
         from graphstill.study.recipe import read_recipe
 
         return {"kind": "recipe", "name": name, "recipe": read_recipe(name).resolved()}
     prefix, _, rest = name.rpartition("/")
-    for kind in KINDS:
-        known = {row["name"] for row in catalogue(kind)}
-        if prefix in ("", kind) and rest in known:
+    kinds = [kind for kind in KINDS if prefix in ("", kind)]
+    for kind in kinds:  # as written before classes and capitals: `rod` is a method and a model, `ROD` a class
+        if rest in _names(kind):
             return _describe(kind, rest)
-    everything = [row["name"] for kind in KINDS for row in catalogue(kind)]
+    for kind in kinds:
+        found = _by_class(kind).get(rest.lower())
+        if found is not None:
+            return _describe(kind, found)
+    everything = [known for kind in KINDS for known in _names(kind)]
     raise ConfigError(f"no method, model, data set or recipe file is called {name!r}: {nearest(rest, everything)}")
+
+
+def papers(name: str) -> list[Reference]:
+    """The papers of a method, by name or class, its own first.
+
+    Raises ConfigError for a name that no method has, and for the control, which is of no paper.
+    """
+    found = name if name in _names("methods") else _by_class("methods").get(name.lower())
+    if found is None:
+        raise ConfigError(
+            f"no method is called {name!r}, so there is nothing to cite: {nearest(name, _names('methods'))}"
+        )
+    references = list(_registry("methods")[found].reference)
+    if not references:
+        raise ConfigError(f"method {found!r} is a control, of no paper: cite the method that it is compared with")
+    return references
+
+
+def _names(kind: Kind) -> list[str]:
+    return [row["name"] for row in catalogue(kind)]
+
+
+def _by_class(kind: Kind) -> dict[str, str]:
+    """Names by themselves and by their classes, all in small letters."""
+    known = {name.lower(): name for name in _names(kind)}
+    return known if kind == "datasets" else {cls.__name__.lower(): n for n, cls in _registry(kind).items()} | known
 
 
 def _describe(kind: Kind, name: str) -> dict[str, Any]:
@@ -68,6 +103,9 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
     if kind == "methods":
         found["needs"] = [need for need, value in cls.needs._asdict().items() if value]
         found["presets"] = {"released": cls.released().config()} if _has_preset(cls) else {}
+        found["reference"] = [paper.as_dict() for paper in cls.reference]
+        found["space"] = {option: list(values) for option, values in cls.space.items()}
+        found["start"] = starting_point(cls)
     else:
         found["training"] = dict(cls.defaults)
     return found

@@ -17,6 +17,7 @@ from graphstill.study.packaged import recipe_path
 from graphstill.study.recipe import FOLDER, Recipe, check_recipe
 from graphstill.study.schema import Section, check
 from graphstill.study.source import Source
+from graphstill.study.space import own_ranges
 
 #: Sections of a recipe that a search may set; the undistilled student has its own copy of the first two.
 SEARCHED = ("student", "training", "method")
@@ -39,7 +40,8 @@ class GridFile(Section):
 
     `recipe` is what all cells share; a task, and then a method, add keys to it or replace them. Beside these a task may
     have `tune` (trials and seeds of its own) and `splits` (so many public splits, one seed each, the comparison paired
-    by split), a method `space` (what its trials set besides) and `without` (tasks).
+    by split), a method `space` (what its trials set besides; `own` for the method's own ranges, all or one) and
+    `without` (tasks).
     """
 
     name: str = Field(pattern=FOLDER)
@@ -133,9 +135,9 @@ def check_grid(source: Source) -> Grid:
         for method, of_method in given["methods"].items():
             if task in of_method.get("without", []):
                 continue
-            own = of_method.get("space", {})
-            _check_space(own, f"methods.{method}.space", source)
             tree = _merged(_merged(given["recipe"], of_task, ("tune", "splits")), of_method, ("space", "without"))
+            own = own_ranges(of_method.get("space", {}), tree.get("method"), method, source)
+            _check_space(own, f"methods.{method}.space", source)
             trials, arm = sizes.get("trials", 8), {k: v for k, v in shared.items() if not k.startswith("method.")}
             cell = Cell(
                 task,
