@@ -36,7 +36,7 @@ PLAIN: list[Model] = [
     GraphSAGE(hidden=6, layers=3),
     GAT(hidden=3, heads=2, layers=3),
     GIN(hidden=6, layers=2),
-    GINE(hidden=6, layers=2, readout=None),
+    GINE(hidden=6, layers=2),
     GCNII(hidden=6, layers=4),
     SGC(dropout=0.3),
     APPNP(hidden=6, hops=3),

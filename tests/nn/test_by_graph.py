@@ -75,7 +75,7 @@ def test_a_graph_answers_for_itself(model: Model) -> None:
 def test_parameters_are_those_of_the_benchmark() -> None:
     """GIN of 5 layers x 300 on molecules: 1,885,506, with a virtual node 3,336,606."""
     for virtual, wanted in ((False, 1_885_506), (True, 3_336_606)):
-        model = GINE(hidden=300, layers=5, virtual_node=virtual, edge_codes=(5, 6, 2))
+        model = GINE(hidden=300, layers=5, virtual_node=virtual, readout="mean", edge_codes=(5, 6, 2))
         assert model.parameters_count(174, 1) == wanted
 
 
@@ -101,9 +101,11 @@ def test_what_is_refused() -> None:
     with pytest.raises(ConfigError, match="readout='median' in GCN: give one of mean"):
         GCN(readout="median")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="edges have no features, but the network was made for 2"):
-        GINE(edge_codes=(3, 3)).build(8, 2, [0])(x, Adjacency.from_edge_index(graph.edge_index(), graph.num_nodes))
+        GINE(edge_codes=(3, 3), readout="mean").build(8, 2, [0])(
+            x, Adjacency.from_edge_index(graph.edge_index(), graph.num_nodes)
+        )
     with pytest.raises(DataError, match="give the codes that the network was trained with"):
-        GINE(edge_codes=(2, 2)).build(8, 2, [0])(x, graph)
+        GINE(edge_codes=(2, 2), readout="mean").build(8, 2, [0])(x, graph)
     with pytest.raises(DataError, match="does not say which nodes belong to which graph"):
         GCN(readout="mean").build(8, 2, [0])(x, Adjacency.from_edge_index(graph.edge_index(), graph.num_nodes))
     member = GCN(readout="mean").build(8, 2, [0]).member(0)

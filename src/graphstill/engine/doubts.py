@@ -16,6 +16,7 @@ from graphstill.engine.levels import chance, constant_level
 from graphstill.errors import GraphstillWarning
 from graphstill.losses import supervised
 from graphstill.nn.foreign.calling import unmet_wishes
+from graphstill.nn.member import Member
 
 #: Sample deviation of the validation figure over seeds above which it is said.
 SPREAD = 0.05
@@ -153,7 +154,7 @@ def are_probabilities(logits: Tensor, multi_label: bool) -> bool:
 
 def of_module(module: nn.Module, who: str, unused: Sequence[str]) -> list[Doubt]:
     """A module that takes weights or features of edges, and gets none. `unused`: those that the data had."""
-    names = unmet_wishes(module)
+    names = [] if isinstance(module, Member) else unmet_wishes(module)  # members of ours say what they miss
     if not names or (type(module).__module__.startswith("torch_geometric.") and not unused):
         return []
     had = f" The data have {' and '.join(unused)}, which are not used." if unused else ""

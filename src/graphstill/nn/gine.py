@@ -54,7 +54,7 @@ class GINE(Model):
     dropout: float = 0.5
     virtual_node: bool = False
     residual: bool = False
-    readout: Readout | None = "mean"
+    readout: Readout | None = None
     edge_codes: tuple[int, ...] | None = None
     edge_width: int = 0
 

@@ -94,7 +94,7 @@ class Model(ABC):
         return {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
-            if field.name != "readout" or field.default is not None or self.readout is not None
+            if field.name != "readout" or self.readout is not None
         }
 
     def check_build(self, inputs: int, outputs: int, seeds: Sequence[int]) -> None:
