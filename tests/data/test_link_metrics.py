@@ -7,6 +7,8 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from graphstill.data.metrics import (
+    METRICS,
+    candidate_mrr,
     hits_at,
     link_auc,
     link_average_precision,
@@ -66,3 +68,31 @@ def test_what_cannot_be_scored_is_refused(metric) -> None:
             metric(positive, negative)
     with pytest.raises(DataError, match="NaN"):
         metric(POSITIVE * torch.nan, right)
+
+
+def test_by_name_from_labels_in_any_order() -> None:
+    scores, y = torch.cat([POSITIVE, NEGATIVE], 1), torch.tensor([1] * 4 + [0] * 5)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(0))
+    logits, labels = scores[:, order, None], y[order]
+    for kind in (labels, labels.double(), labels.bool()):
+        assert METRICS["link_auc"](logits, kind).item() == pytest.approx(0.65)
+        assert METRICS["link_ap"](logits, kind).item() == pytest.approx(0.675)
+        assert METRICS["hits@1"](logits, kind).item() == 0.25
+    with pytest.raises(DataError, match="hits@10 against 5"):
+        METRICS["hits@10"](logits, labels)
+    for wrong_logits, wrong in ((logits.expand(-1, -1, 2), labels), (logits, labels - 1), (logits, labels * torch.nan)):
+        with pytest.raises(DataError, match="one logit a pair, and labels 0 and 1"):
+            METRICS["link_auc"](wrong_logits, wrong)
+    with pytest.raises(DataError, match="none of them empty"):
+        METRICS["link_auc"](logits, torch.ones(9))
+
+
+def test_candidates_are_own_negatives() -> None:
+    y = torch.tensor([0, 3, 1, 2])
+    rows = [torch.cat([o[:at], p[None], o[at:]]) for p, o, at in zip(POSITIVE[0], OWN[0], y, strict=True)]
+    candidates = torch.stack(rows)
+    assert METRICS["mrr"](candidates[None], y).item() == pytest.approx(0.725)
+    both = torch.stack([candidates, candidates.flip(0)])
+    torch.testing.assert_close(candidate_mrr(both, y)[0], mean_reciprocal_rank(POSITIVE, OWN)[0])
+    with pytest.raises(DataError, match="none of them empty"):
+        candidate_mrr(torch.zeros(1, 2, 1), torch.tensor([0, 0]))

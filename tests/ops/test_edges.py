@@ -107,3 +107,14 @@ def test_unsuitable_arguments_are_refused(graph: Adjacency, function) -> None:
             function(graph, x)
     with pytest.raises(ConfigError, match="Where: edge_dot"):
         edge_dot(graph, torch.zeros(M, N, D), torch.zeros(M, N, D + 1))
+
+
+def test_more_edges_than_pairs_of_nodes() -> None:
+    """A small graph with many duplicates keeps them all, and its own arrays."""
+    edges = torch.randint(3, (2, 14), generator=torch.Generator().manual_seed(0))
+    graph = Adjacency.from_edge_index(edges, 3)
+    source, x = graph.source.clone(), torch.randn(2, 3, 9, dtype=torch.float64, requires_grad=True)
+    found = edge_dot(graph, x)
+    torch.testing.assert_close(found, (x[:, graph.target.long()] * x[:, graph.source.long()]).sum(-1))
+    assert torch.autograd.gradcheck(lambda h: edge_squared_distance(graph, h), x)
+    assert torch.equal(graph.source, source)

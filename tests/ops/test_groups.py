@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from graphstill.errors import ConfigError
-from graphstill.ops import Groups
+from graphstill.ops import Adjacency, Groups
 
 OF_ROW = torch.tensor([2, 0, 2, 3, 0, 2])
 DENSE = torch.nn.functional.one_hot(OF_ROW, 5).T.double()  # groups 1 and 4 have no row
@@ -40,6 +40,16 @@ def test_contiguous_groups_and_the_mean_of_means() -> None:
     assert groups.mean(values).tolist() == [[2, 0, 2]] and groups.mean_of_means(values).tolist() == [2]
     nobody = Groups.from_ptr(torch.tensor([0, 0]), 0)
     assert nobody.mean_of_means(torch.zeros(2, 0)).tolist() == [0, 0]
+
+
+def test_nodes_and_edges_of_a_batch() -> None:
+    one = Adjacency.from_edge_index(torch.tensor([[0, 1, 2], [1, 0, 1]]), 3)
+    two = Adjacency.from_edge_index(torch.tensor([[1], [0]]), 2)
+    batch = Adjacency.disjoint([one, two])
+    assert batch.groups.of_row.tolist() == [0, 0, 0, 1, 1]
+    assert batch.edge_groups.sizes.tolist() == [3, 1]
+    assert torch.equal(batch.edge_groups.of_row, batch.groups.of_row[batch.target.long()])
+    assert one.groups.sizes.tolist() == one.edge_groups.sizes.tolist() == [3]
 
 
 @pytest.mark.parametrize("ptr", [torch.tensor([0.0, 1]), torch.zeros(2, 2).long(), torch.zeros(0).long()])

@@ -3,6 +3,7 @@
 from graphstill.ops.adjacency import Adjacency
 from graphstill.ops.attention import attend
 from graphstill.ops.clusters import Clusters, louvain
+from graphstill.ops.distances import distance_graphs, distance_means
 from graphstill.ops.edges import edge_cosine, edge_dot, edge_form, edge_l1_distance, edge_squared_distance
 from graphstill.ops.groups import Groups
 from graphstill.ops.heuristics import (
@@ -42,6 +43,8 @@ __all__ = [
     "class_scores",
     "common_neighbours",
     "conse",
+    "distance_graphs",
+    "distance_means",
     "edge_cosine",
     "edge_dot",
     "edge_form",

@@ -69,6 +69,13 @@ class Structure:
         ptr = torch.tensor([0, self.num_nodes], device=self.device) if self.graph_ptr is None else self.graph_ptr
         return Groups.from_ptr(ptr, self.num_nodes)
 
+    @cached_property
+    def edge_groups(self) -> Groups:
+        """The edges, in CSR order, by the graph of the batch that they belong to."""
+        return Groups.from_ptr(
+            self.ptr[[0, -1]] if self.graph_ptr is None else self.ptr[self.graph_ptr], self.num_edges
+        )
+
     @property
     def num_graphs(self) -> int:
         return 1 if self.graph_ptr is None else len(self.graph_ptr) - 1

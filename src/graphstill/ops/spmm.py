@@ -116,6 +116,9 @@ def sampled_product(graph: Adjacency, rows: Tensor, columns: Tensor, out: Tensor
     """
     if not graph.num_edges or not rows.shape[-1]:
         return out
+    if graph.num_edges > graph.num_nodes**2:
+        # Torch would cut the graph's own arrays off at what a matrix [N, N] can hold without duplicates.
+        return torch.sum(rows.index_select(0, graph.target) * columns.index_select(0, graph.source), -1, out=out)
     if 1 < rows.shape[-1] < 8 and not rows.is_cuda:
         # Below eight columns torch's kernel does not use vector instructions: 7 columns take 12 times as long as 8.
         rows, columns = (torch.nn.functional.pad(side, (0, 8 - side.shape[-1])) for side in (rows, columns))

@@ -1,12 +1,16 @@
 """Metrics: pure functions of logits and labels, one float64 value a member, none of which keeps a state."""
 
+from functools import partial
+
 from graphstill.data.metrics.classes import accuracy, macro_f1, micro_f1, roc_auc
 from graphstill.data.metrics.links import (
+    candidate_mrr,
     hits_at,
     link_auc,
     link_average_precision,
     link_ranks,
     mean_reciprocal_rank,
+    of_labels,
     ranked_hits_at,
 )
 from graphstill.data.metrics.regression import mean_absolute_error, root_mean_squared_error
@@ -24,6 +28,10 @@ METRICS: dict[str, Metric] = {
         Metric("roc_auc", roc_auc),
         Metric("mean_roc_auc", mean_roc_auc),
         Metric("mean_average_precision", mean_average_precision),
+        Metric("link_auc", of_labels(link_auc)),
+        Metric("link_ap", of_labels(link_average_precision)),
+        *(Metric(f"hits@{k}", of_labels(partial(hits_at, k=k))) for k in (1, 10, 20, 50, 100)),
+        Metric("mrr", candidate_mrr),
         Metric("mae", mean_absolute_error, higher_is_better=False),
         Metric("rmse", root_mean_squared_error, higher_is_better=False),
     )
@@ -34,6 +42,7 @@ __all__ = [
     "Generalised",
     "Metric",
     "accuracy",
+    "candidate_mrr",
     "class_hit_at",
     "generalised_accuracy",
     "hits_at",
@@ -46,6 +55,7 @@ __all__ = [
     "mean_reciprocal_rank",
     "mean_roc_auc",
     "micro_f1",
+    "of_labels",
     "ranked_hits_at",
     "roc_auc",
     "root_mean_squared_error",

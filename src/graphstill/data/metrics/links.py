@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from graphstill.data.metrics.checks import check, check_classes
 from graphstill.data.metrics.ranking import area, average_precision
 from graphstill.errors import DataError
 
@@ -73,6 +76,51 @@ def mean_reciprocal_rank(positive: Tensor, negative: Tensor) -> Tensor:
 def ranked_hits_at(positive: Tensor, negative: Tensor, k: int) -> Tensor:
     """Share of true pairs with a rank of k or better among their own negatives; shapes as in `mean_reciprocal_rank`."""
     return (link_ranks(positive, negative) <= k).double().mean(-1)
+
+
+def of_labels(score: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A metric of this file, [M, P] and [M, Q] scores, as one of logits [members, pairs, 1] and labels [pairs].
+
+    Labels are 1 for true pairs and 0 for others, of any type of numbers.
+
+    >>> logits = torch.tensor([[[0.9], [0.5], [0.5], [0.1]]])
+    >>> of_labels(link_auc)(logits, torch.tensor([1, 1, 0, 0])).tolist()
+    [0.875]
+    """
+
+    def metric(logits: Tensor, y: Tensor) -> Tensor:
+        check(logits, y, rank=1)
+        if logits.shape[-1] != 1 or not bool(((y == 0) | (y == 1)).all()):
+            raise DataError(
+                f"logits {tuple(logits.shape)} with labels {y.unique().tolist()[:5]}: a metric of links takes "
+                "one logit a pair, and labels 0 and 1"
+            )
+        return score(logits[:, y == 1, 0], logits[:, y == 0, 0])
+
+    return metric
+
+
+def candidate_mrr(logits: Tensor, y: Tensor) -> Tensor:
+    """`mean_reciprocal_rank` where each item has candidates, one of them true: ties half.
+
+    Args:
+        logits: [members, items, candidates].
+        y: int64 [items], the number of the true one.
+
+    Returns:
+        float64 [members].
+
+    Raises:
+        DataError: no items, a label that is missing (-1), or fewer than two candidates.
+
+    >>> candidate_mrr(torch.tensor([[[0.7, 0.9, 0.7, 0.1]]]), torch.tensor([0])).tolist()
+    [0.4]
+    """
+    check_classes(logits, y, "MRR")
+    own = y.view(1, -1, 1).expand(len(logits), -1, 1)
+    others = torch.ones_like(logits, dtype=torch.bool).scatter_(-1, own, False)
+    rest = logits[others].view(*logits.shape[:2], logits.shape[2] - 1)
+    return mean_reciprocal_rank(logits.gather(-1, own).squeeze(-1), rest)
 
 
 def _together(positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor, Tensor]:
