@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from graphstill.method import Method
 from graphstill.methods import METHODS
 from tests import tiny_graphs
 from tests.methods.stage import peers_of
+from tests.tiny import Killed, kill_at
 
 SHORT = gs.Training(epochs=2, lr=0.01)
 ONLY_NODES = {"krd", "ff-g2m", "cpf", "rod", "freekd", "graphakd", "nosmog"}
@@ -73,6 +75,26 @@ def test_a_run_is_saved_resumed_and_taught_by(tmp_path: Path, teacher: Run) -> N
     logits = network(batch.x, batch.graph)
     assert logits.shape == (len(task.val_index), 2)
     assert (logits.argmax(1) == batch.y).double().mean() == pytest.approx(again.validation[0])
+
+
+@pytest.mark.parametrize("name", ["mugsi", "crd", "oad", "lsp"])
+def test_resumes_exactly(name: str, teacher: Run, tmp_path: Path) -> None:
+    method, task = METHODS[name](), tiny_graphs.task()
+    how = {"method": method, "seeds": 2, "peers": peers_of(method), "training": replace(SHORT, checkpoint_seconds=0.0)}
+    own = teacher if method.needs.teacher else None
+    model = gs.models.GIN(hidden=6, layers=3, dropout=0.2, batch_norm=True, readout="mean")
+    whole = gs.distill(model, task, teacher=own, **how)
+    with pytest.raises(Killed):
+        gs.distill(model, task, teacher=own, **how, directory=tmp_path, progress=kill_at(1))
+    again = gs.distill(model, task, teacher=own, **how, directory=tmp_path, resume=True)
+    for a, b in zip(whole.cohort.state_dict().values(), again.cohort.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_mugsi_tells_graphs_from_nodes() -> None:
+    task = gs.datasets.load("digits")
+    with pytest.raises(MethodError, match="compares whole graphs, but the items of task 'digits' are nodes"):
+        gs.distill(gs.models.GCN(hidden=4), task, method=METHODS["mugsi"](), teacher=torch.zeros(1797, 10))
 
 
 def test_a_table_of_logits_teaches() -> None:

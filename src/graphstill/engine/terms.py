@@ -97,6 +97,11 @@ def build(
                 f"method {term.method.name!r} compares nodes along the edges of a graph, but task {task.name!r} is "
                 f"made of images, which have none: choose one that compares features or outputs, such as kd or hkd"
             )
+        if term.method.needs.graphs and task.item != "graph":
+            raise MethodError(
+                f"method {term.method.name!r} compares whole graphs, but the items of task {task.name!r} are "
+                f"{task.item}s: use a GraphTask, or another method"
+            )
         if term.method.only_nodes and task.item == "graph":
             raise MethodError(
                 f"method {term.method.name!r} cannot be used on task {task.name!r}, whose items are whole graphs: "

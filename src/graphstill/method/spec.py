@@ -24,6 +24,7 @@ class Needs(NamedTuple):
     teacher_sensitivity: bool = False
     heads: bool = False
     graph: bool = False
+    graphs: bool = False
 
 
 @dataclass

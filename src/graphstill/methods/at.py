@@ -74,8 +74,12 @@ class AT(Method):
         return cls(reduction="mean", place="dropped", nodes="train")
 
     def loss(self, s: View, t: View | None, step: Step) -> dict[str, Tensor]:
-        student = step.rows(features(s, self.layer, self.place), self.nodes)
-        target = step.rows(features(teacher(t), self.teacher_layer, self.place, "teacher"), self.nodes)
+        student = features(s, self.layer, self.place)
+        target = features(teacher(t), self.teacher_layer, self.place, "teacher")
+        if step.batch.graphs is not None:  # over the nodes of each graph
+            distance = attention_distance(target, student, self.power, s.graph.groups)
+            return {"attention": distance * (s.graph.num_graphs / s.graph.num_nodes if self.reduction == "mean" else 1)}
+        student, target = step.rows(student, self.nodes), step.rows(target, self.nodes)
         student, target = same_places(self.name, student, target)
         distance = attention_distance(target, student, self.power)
         places = student.shape[1] if student.dim() == 3 else student.shape[3:].numel()

@@ -87,5 +87,6 @@ class GNNSD(Method):
         layers = [h.pre if self.feature == "pre" else h.post for h in s.hidden]
         if self.output and step.batch.graphs is None:
             layers.append(s.logits)
+        graphs = None if step.batch.graphs is None else s.graph.groups
         levels = [neighbourhood_discrepancy(graph, x, self.aggregate) for x in layers]
-        return {"discrepancy": self.beta * discrepancy_retention(levels, self.norm, self.reduction)}
+        return {"discrepancy": self.beta * discrepancy_retention(levels, self.norm, self.reduction, graphs)}
