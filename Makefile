@@ -26,6 +26,7 @@ test: $(VENV)/installed-dev
 
 # What `make test` checks first, mended where it can be.
 format: $(VENV)/installed-dev
+	$(BIN)/python -m tools.names
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

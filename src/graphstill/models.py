@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from graphstill.errors import nearest
 from graphstill.nn import (
     APPNP,
@@ -48,11 +50,13 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> type[Model]:
-    """A network by its name in recipes, in any letters: ``gs.models.SAGE`` is ``GraphSAGE``."""
-    if not name.startswith("_"):
-        if name.lower() in MODELS:
-            return MODELS[name.lower()]
-        classes = [cls.__name__ for cls in MODELS.values()]
-        raise AttributeError(f"no model is called {name!r}: {nearest(name, [*classes, 'foreign'])}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker knows the names above, each with its type
+
+    def __getattr__(name: str) -> type[Model]:
+        """A network by its name in recipes, in any letters: ``gs.models.SAGE`` is ``GraphSAGE``."""
+        if not name.startswith("_"):
+            if name.lower() in MODELS:
+                return MODELS[name.lower()]
+            classes = [cls.__name__ for cls in MODELS.values()]
+            raise AttributeError(f"no model is called {name!r}: {nearest(name, [*classes, 'foreign'])}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
