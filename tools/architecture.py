@@ -72,8 +72,8 @@ def draw(path: Path) -> None:
         for i, room in enumerate(row)
     }
     figure, axes = plt.subplots(figsize=(9, 6))
-    for room, targets in direct(arrows()).items():
-        for target in targets:
+    for room, targets in sorted(direct(arrows()).items()):
+        for target in sorted(targets):
             arrow = {"arrowstyle": "-|>", "color": "#8aa", "shrinkA": 14, "shrinkB": 14}
             axes.annotate("", place[target], place[room], arrowprops=arrow)
     for room, (x, y) in place.items():
