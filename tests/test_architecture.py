@@ -15,7 +15,7 @@ from tools import architecture
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "graphstill"
 # Any part may use these, and they use nothing but each other.
-BASE = {"archives", "errors", "files", "plain_yaml", "typed", "lock", "environment", "allocator", "threads"}
+BASE = {"archives", "errors", "files", "plain_yaml", "typed", "lock", "environment", "allocator", "threads", "plugins"}
 MAY_IMPORT = {
     "ops": set(),
     "losses": {"ops"},

@@ -19,6 +19,8 @@ from graphstill.nn import (
     SGC,
     GraphSAGE,
     Model,
+    OwnModel,
+    find_model,
     foreign,
     make_model,
 )
@@ -41,10 +43,12 @@ __all__ = [
     "GraphSAGE",
     "MobileNetV2",
     "Model",
+    "OwnModel",
     "ResNet",
     "ResNet50",
     "ShuffleNetV1",
     "ShuffleNetV2",
+    "find_model",
     "foreign",
     "make_model",
 ]

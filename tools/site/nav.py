@@ -11,6 +11,7 @@ ORDER = [
     ("Protocol", "protocol.md"),
     ("Guard", "guard.md"),
     ("Methods", "methods"),
+    ("Plug-ins", "plugins.md"),
     ("Results", "results.md"),
     ("Deployment", "deploy.md"),
     ("Speed", "performance.md"),

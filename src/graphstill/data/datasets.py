@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from graphstill import archives
-from graphstill.data import graph_datasets, images, sources
+from graphstill.data import graph_datasets, images, plugged, sources
 from graphstill.data.arrays import Arrays
 from graphstill.data.digits import digits_arrays
 from graphstill.data.features import binarized
@@ -20,6 +20,7 @@ from graphstill.data.splits import Split
 from graphstill.data.tasks.graph import GraphTask
 from graphstill.data.tasks.node import NodeTask
 from graphstill.errors import ConfigError, DataError, nearest
+from graphstill.plugins import entries, is_path
 from graphstill.typed import typed
 
 
@@ -180,10 +181,17 @@ def load(
 
 
 def loader(name: str, root: str | Path | None = None) -> Callable[..., NodeTask | GraphTask | images.ImageTask]:
-    """The function that loads data of this name, and whose signature says what it takes."""
+    """The function that loads data of this name, and whose signature says what it takes.
+
+    Raises:
+        ConfigError: the data set of another package, and it cannot be imported or says not what it returns.
+    """
     if name not in CATALOG and graph_datasets.knows(name, root):
         return graph_datasets.load
-    return images.load if images.knows(name, root) else load
+    if images.knows(name, root):
+        return images.load
+    own = is_path(name) or (name not in names(root) and name in entries("dataset"))
+    return plugged.loader(name) if own else load
 
 
 def names(root: str | Path | None = None) -> list[str]:

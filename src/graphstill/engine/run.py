@@ -16,9 +16,10 @@ from torch import Tensor
 from graphstill.engine import checkpoint
 from graphstill.errors import CheckpointError, ConfigError, SealError
 from graphstill.files import atomic_write_json
-from graphstill.models import MODELS
+from graphstill.models import MODELS, find_model
 from graphstill.nn import Cohort, ForeignModel, KnownLabels, Model, foreign
 from graphstill.plain_yaml import shown
+from graphstill.plugins import brings
 from graphstill.typed import typed
 
 #: The kind of a run of networks that were trained elsewhere: see `evaluate`.
@@ -225,8 +226,8 @@ def _model(saved: dict[str, Any], given: Model | None, directory: Path) -> Model
     """The model of a saved network: made by its name, or the one that is given for a network that has none."""
     options = dict(saved)
     name = options.pop("name")
-    if name in MODELS:
-        made: Model = MODELS[name](**options)
+    if name in MODELS or brings("model", name):
+        made: Model = find_model(name)(**options)
         return made
     if given is None:
         raise CheckpointError(

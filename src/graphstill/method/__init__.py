@@ -2,7 +2,7 @@
 
 from graphstill.method.base import Composite, Method, Term
 from graphstill.method.reference import Reference
-from graphstill.method.registry import METHODS, make_method, register
+from graphstill.method.registry import METHODS, find_method, make_method, register
 from graphstill.method.spec import Needs, Parts, Spec
 from graphstill.method.step import Nodes, Position, Step
 from graphstill.method.view import Peers, View, map_hidden, stack_outputs
@@ -21,6 +21,7 @@ __all__ = [
     "Step",
     "Term",
     "View",
+    "find_method",
     "make_method",
     "map_hidden",
     "register",

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from graphstill import plugins
 from graphstill.errors import ConfigError, nearest
 from graphstill.method.base import Composite, Method
 from graphstill.typed import check_fields
@@ -40,6 +41,26 @@ def _typed_first(then: Callable[[Any], None] | None) -> Callable[[Any], None]:
     return check
 
 
+def find_method(name: str) -> type[Method]:
+    """The class of a method by its name: ours, of an entry point of another package, or at ``package.module:Name``.
+
+    Raises:
+        ConfigError: nothing has this name, it cannot be imported, or it is no method.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if not plugins.brings("method", name):
+        known = [*METHODS, *plugins.entries("method")]
+        raise ConfigError(f"unknown method {name!r} in a recipe's `method`: {nearest(str(name), known)}")
+    cls: type[Method] = plugins.checked_class("method", name, plugins.load("method", name), Method)
+    if METHODS.get(cls.__dict__.get("name", "")) is not cls:
+        return register(name)(cls)
+    if not plugins.found_again("method", cls, cls.name):
+        cls.name = name  # what a recipe and a result hold must be found by a process that resumes
+    METHODS[name] = cls
+    return cls
+
+
 def make_method(config: str | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Method | Composite:
     """A method from a recipe's value: a name, a mapping with `name`, or a list of such mappings with `weight`."""
     if isinstance(config, str):
@@ -53,9 +74,7 @@ def make_method(config: str | Mapping[str, Any] | Sequence[Mapping[str, Any]]) -
     name = options.pop("name", None)
     weight = options.pop("weight", None)
     preset = options.pop("preset", None)
-    if name not in METHODS:
-        raise ConfigError(f"unknown method {name!r} in a recipe's `method`: {nearest(str(name), METHODS)}")
-    cls = METHODS[name]
+    cls = find_method(name)
     known = {f.name for f in dataclasses.fields(cls)}
     for key in options:
         if key not in known:

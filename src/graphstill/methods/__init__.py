@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING
 
-from graphstill.method import METHODS, Method, make_method
+from graphstill.method import METHODS, Method, find_method, make_method
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -63,4 +63,4 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["CLASSES", "METHODS", "make_method"]
+__all__ = ["CLASSES", "METHODS", "find_method", "make_method"]

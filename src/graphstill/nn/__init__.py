@@ -4,7 +4,7 @@ from graphstill.nn.appnp import APPNP
 from graphstill.nn.attention_conv import GATConv
 from graphstill.nn.cohort import Cohort
 from graphstill.nn.convs import GCN2Conv, GCNConv, GINConv, SAGEConv
-from graphstill.nn.foreign import ForeignCohort, ForeignModel, foreign, wrap
+from graphstill.nn.foreign import ForeignCohort, ForeignModel, OwnModel, foreign, wrap
 from graphstill.nn.gat import GAT
 from graphstill.nn.gcn import GCN
 from graphstill.nn.gcnii import GCNII
@@ -17,7 +17,7 @@ from graphstill.nn.mlp import MLP
 from graphstill.nn.model import Model
 from graphstill.nn.output import Hidden, Output
 from graphstill.nn.plp import PLP
-from graphstill.nn.registry import MODELS, make_model, register_model
+from graphstill.nn.registry import MODELS, find_model, make_model, register_model
 from graphstill.nn.rod import ROD
 from graphstill.nn.sage import GraphSAGE
 from graphstill.nn.sgc import SGC
@@ -49,9 +49,11 @@ __all__ = [
     "Linear",
     "Model",
     "Output",
+    "OwnModel",
     "SAGEConv",
     "StackedCohort",
     "TransductiveModel",
+    "find_model",
     "foreign",
     "make_model",
     "register_model",

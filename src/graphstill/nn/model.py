@@ -29,7 +29,7 @@ class Model(ABC):
     """
 
     name: ClassVar[str]
-    defaults: ClassVar[dict[str, Any]]
+    defaults: ClassVar[dict[str, Any]] = {}
     #: What a row of its features is: a node with its edges, or an image.
     takes: ClassVar[Literal["graph", "image"]] = "graph"
     #: How nodes become one answer a graph, in models that can; None: each node is answered for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar
 
+from graphstill import plugins
 from graphstill.errors import ConfigError, nearest
 from graphstill.nn.model import Model
 from graphstill.typed import check_fields
@@ -36,16 +37,35 @@ def register_model(model: ModelType) -> ModelType:
     return model
 
 
+def find_model(name: str) -> type[Model]:
+    """The class of a model by its name: ours, of an entry point of another package, or at ``package.module:Name``.
+
+    Raises:
+        ConfigError: nothing has this name, it cannot be imported, or it is no model.
+    """
+    if name in MODELS:
+        return MODELS[name]
+    if not plugins.brings("model", name):
+        raise ConfigError(f"unknown model {name!r}: {nearest(name, [*MODELS, *plugins.entries('model')])}")
+    model: type[Model] = plugins.checked_class("model", name, plugins.load("model", name), Model)
+    if MODELS.get(model.__dict__.get("name", "")) is not model:
+        model.name = name
+        return register_model(model)
+    if not plugins.found_again("model", model, model.name):
+        model.name = name  # what a recipe and saved weights hold must be found by a process that loads them
+    MODELS[name] = model
+    return model
+
+
 def make_model(name: str, **options: Any) -> Model:
     """The specification of a registered model, from a recipe's name and options.
 
     Raises:
         ConfigError: unknown name or unknown option (the nearest one is named), or a value that the model refuses.
     """
-    if name not in MODELS:
-        raise ConfigError(f"unknown model {name!r}: {nearest(name, MODELS)}")
-    known = [field.name for field in dataclasses.fields(MODELS[name])]  # type: ignore[arg-type]
+    model = find_model(name)
+    known = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]
     for key in options:
         if key not in known:
             raise ConfigError(f"unknown option {key!r} of model {name!r}: {nearest(key, known)}")
-    return MODELS[name](**options)
+    return model(**options)

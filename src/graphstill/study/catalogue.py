@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from graphstill import plugins
 from graphstill.errors import ConfigError, nearest
 from graphstill.study.schema import arguments
 from graphstill.study.starting import starting_point
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["methods", "models", "datasets"]
 KINDS: tuple[Kind, ...] = ("methods", "models", "datasets")
+WHAT: dict[Kind, plugins.What] = {"methods": "method", "models": "model", "datasets": "dataset"}
 
 
 def catalogue(kind: Kind) -> list[dict[str, Any]]:
@@ -25,15 +27,15 @@ def catalogue(kind: Kind) -> list[dict[str, Any]]:
     if kind == "datasets":
         from graphstill.data import datasets, graph_datasets, images
 
-        found = sorted({*datasets.names(), *graph_datasets.names(), *images.names()})
-        return [{"name": name, "summary": _note(name)} for name in found]
+        ours = {*datasets.names(), *graph_datasets.names(), *images.names()}
+        return [{"name": name, "summary": _note(name)} for name in sorted({*ours, *plugins.entries("dataset")})]
     rows: list[dict[str, Any]] = []
     for name, cls in sorted(_registry(kind).items()):
         row: dict[str, Any] = {"name": name, "class": cls.__name__, "summary": _first_line(cls.__doc__)}
         if kind == "methods":
             row["needs"] = [need for need, value in cls.needs._asdict().items() if value]
         rows.append(row)
-    return rows
+    return sorted([*rows, *_broken(kind)], key=lambda row: str(row["name"]))
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def describe(name: str) -> dict[str, Any]:
         return {"kind": "recipe", "name": name, "recipe": read_recipe(name).resolved()}
     prefix, _, rest = name.rpartition("/")
     kinds = [kind for kind in KINDS if prefix in ("", kind)]
+    if plugins.is_path(rest):
+        return _describe(_kind_at(rest, kinds), rest)
     for kind in kinds:  # as written before classes and capitals: `rod` is a method and a model, `ROD` a class
         if rest in _names(kind):
             return _describe(kind, rest)
@@ -65,12 +69,13 @@ def papers(name: str) -> list[Reference]:
 
     Raises ConfigError for a name that no method has, and for the control, which is of no paper.
     """
-    found = name if name in _names("methods") else _by_class("methods").get(name.lower())
+    plain = plugins.is_path(name) or name in _names("methods")
+    found = name if plain else _by_class("methods").get(name.lower())
     if found is None:
         raise ConfigError(
             f"no method is called {name!r}, so there is nothing to cite: {nearest(name, _names('methods'))}"
         )
-    references = list(_registry("methods")[found].reference)
+    references = list(_class("methods", found).reference)
     if not references:
         raise ConfigError(f"method {found!r} is a control, of no paper: cite the method that it is compared with")
     return references
@@ -92,7 +97,7 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
     if kind == "datasets":
         options = {key: value for key, value in arguments(datasets.loader(name)).items() if key not in ("name", "root")}
         return {"kind": "dataset", "name": name, "doc": _note(name), "options": _options(options)}
-    cls = _registry(kind)[name]
+    cls = _class(kind, name)
     found: dict[str, Any] = {
         "kind": kind.removesuffix("s"),
         "name": name,
@@ -111,14 +116,45 @@ def _describe(kind: Kind, name: str) -> dict[str, Any]:
     return found
 
 
-def _registry(kind: Kind) -> dict[str, Any]:
-    if kind == "methods":
-        from graphstill.methods import METHODS
+def _class(kind: Kind, name: str) -> Any:
+    from graphstill.methods import find_method
+    from graphstill.models import find_model
 
-        return dict(METHODS)
+    return find_method(name) if kind == "methods" else find_model(name)
+
+
+def _registry(kind: Kind) -> dict[str, Any]:
+    """Ours, and those of other packages that can be imported."""
+    from graphstill.methods import METHODS
     from graphstill.models import MODELS
 
-    return dict(MODELS)
+    known: dict[str, Any] = {**(METHODS if kind == "methods" else MODELS)}
+    broken = {row["name"] for row in _broken(kind)}
+    others = [name for name in plugins.entries(WHAT[kind]) if name not in known and name not in broken]
+    return known | {name: _class(kind, name) for name in others}
+
+
+def _broken(kind: Kind) -> list[dict[str, Any]]:
+    """A row for each entry point that is no use, with the reason."""
+    rows = []
+    for name in plugins.entries(WHAT[kind]):
+        try:
+            _class(kind, name)
+        except ConfigError as error:
+            rows.append({"name": name, "class": "", "summary": f"of no use: {error}", "needs": []})
+    return rows
+
+
+def _kind_at(place: str, kinds: list[Kind]) -> Kind:
+    """What stands at ``package.module:Name``."""
+    from graphstill.method import Method
+    from graphstill.nn import Model
+
+    thing = plugins.load(WHAT[kinds[0]], place)
+    bases: dict[Kind, type] = {"methods": Method, "models": Model}
+    return next(
+        (kind for kind, base in bases.items() if isinstance(thing, type) and issubclass(thing, base)), "datasets"
+    )
 
 
 def _has_preset(cls: Any) -> bool:
@@ -145,6 +181,11 @@ def _note(dataset: str) -> str:
     for catalog in (datasets.CATALOG, graph_datasets.CATALOG, images.CATALOG):
         if dataset in catalog:
             return str(catalog[dataset].note)
+    if dataset in plugins.entries("dataset") or plugins.is_path(dataset):
+        try:
+            return _first_line(datasets.loader(dataset).__doc__)
+        except ConfigError as error:
+            return f"of no use: {error}"
     return "a file in the data folder"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import typing
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from graphstill.errors import ConfigError, DataError, MethodError
+from graphstill.errors import ConfigError, MethodError
 from graphstill.plain_yaml import Place as Path_
 from graphstill.plain_yaml import shown
-from graphstill.study.schema import check, choose, section_of
+from graphstill.study.chosen import chosen, made
+from graphstill.study.schema import check, section_of
 from graphstill.study.source import Source
 
 T = TypeVar("T")
@@ -18,11 +20,11 @@ MOST_SEEDS = 1_000
 
 def model_section(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:
     """A registered model with all its options. A bare name is short for {name: ...}."""
-    from graphstill.models import MODELS, make_model
+    from graphstill.models import make_model
 
     options = _with_name(value, source, path, what)
-    name = choose(options.pop("name", None), MODELS, source, (*path, "name"), what)
-    checked = check(section_of(MODELS[name]), options, source, path, f"{what} {name!r}")
+    name, model_class = chosen("model", options.pop("name", None), source, (*path, "name"), what)
+    checked = check(section_of(model_class), options, source, path, f"{what} {name!r}")
     model = made(lambda: make_model(name, **checked), source, path)
     return {"name": name, **model.options()}
 
@@ -41,9 +43,10 @@ def task_section(value: Any, source: Source, path: Path_ = ("task",)) -> dict[st
 
 def task_kind(task: Mapping[str, Any]) -> str:
     """What a checked task is made of: "graph" or "image"."""
-    from graphstill.data import datasets, images
+    from graphstill.data import ImageTask, datasets
 
-    return "image" if datasets.loader(task["name"]) is images.load else "graph"
+    returned = typing.get_type_hints(datasets.loader(task["name"]))["return"]
+    return "image" if returned is ImageTask else "graph"
 
 
 def training_section(
@@ -51,23 +54,23 @@ def training_section(
 ) -> dict[str, Any]:
     """What is given, on top of the model's recommended settings, on top of the general ones; with the keys `also`."""
     from graphstill.engine import Training
-    from graphstill.models import MODELS
+    from graphstill.models import find_model
 
     checked = check(section_of(Training), {} if value is None else value, source, path, str(path[-1]))
-    return made(lambda: Training.of(MODELS[model["name"]].defaults, **checked), source, path).config(also)
+    return made(lambda: Training.of(find_model(model["name"]).defaults, **checked), source, path).config(also)
 
 
 def method_section(value: Any, source: Source) -> list[dict[str, Any]]:
     """The terms of the loss, each with all its options and its weight."""
-    from graphstill.methods import METHODS, make_method
+    from graphstill.methods import make_method
 
     terms: list[dict[str, Any]] = []
     for position, entry in enumerate(value if isinstance(value, list) else [value]):
         path: Path_ = ("method", position) if isinstance(value, list) else ("method",)
         given = _with_name(entry, source, path, "method")
-        name = choose(given.pop("name", None), METHODS, source, (*path, "name"), "method")
+        name, method_class = chosen("method", given.pop("name", None), source, (*path, "name"), "method")
         extra: dict[str, Any] = {key: given.pop(key) for key in ("weight", "preset") if key in given}
-        checked = check(section_of(METHODS[name]), given, source, path, f"method {name!r}")
+        checked = check(section_of(method_class), given, source, path, f"method {name!r}")
         config: dict[str, Any] = {"name": name, **checked, **extra}
         method = made(partial(make_method, config), source, path)
         terms += [{**term.method.config(), "weight": term.weight} for term in method.terms]
@@ -111,14 +114,6 @@ def guard_section(
             raise
         return False
     return list(factors) or False
-
-
-def made(make: Callable[[], T], source: Source, path: Path_) -> T:
-    """What a constructor refuses is refused with the line as well."""
-    try:
-        return make()
-    except (ConfigError, MethodError, DataError) as error:
-        raise type(error)(f"{error} ({source.where(path)})") from error
 
 
 def _with_name(value: Any, source: Source, path: Path_, what: str) -> dict[str, Any]:

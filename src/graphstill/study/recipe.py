@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import Field
 
 from graphstill.errors import ConfigError, MethodError
+from graphstill.study.chosen import made
 from graphstill.study.packaged import recipe_path
 from graphstill.study.parts import (
     guard_section,
-    made,
     method_section,
     model_section,
     seeds_section,
@@ -131,7 +131,7 @@ def check_training(source: Source) -> TrainRecipe:
     model = model_section(given["model"], source, ("model",), "model")
     task = task_section(given["task"], source)
     return TrainRecipe(
-        name=given.get("name") or f"{task['name']}-{model['name']}",
+        name=given.get("name") or "-".join(part["name"].rpartition(":")[2] for part in (task, model)),
         task=task,
         model=model,
         training=training_section(given.get("training"), model, source, ("training",)),
@@ -167,9 +167,9 @@ def _baseline_student(given: dict[str, Any], student: dict[str, Any], source: So
 
 def _check_needs(recipe: Recipe, source: Source) -> None:
     """What a method needs is known now; finding out after an hour of teacher training would be late."""
-    from graphstill.methods import METHODS
+    from graphstill.methods import find_method
 
-    needs = {term["name"]: METHODS[term["name"]].needs for term in recipe.method}
+    needs = {term["name"]: find_method(term["name"]).needs for term in recipe.method}
     for name, need in needs.items():
         if need.teacher and recipe.teacher is None:
             raise MethodError(
@@ -188,12 +188,12 @@ def _check_needs(recipe: Recipe, source: Source) -> None:
 
 def _check_kind(recipe: Recipe, source: Source) -> None:
     """Networks, methods and data are of graphs, or all of images."""
-    from graphstill.methods import METHODS
-    from graphstill.models import MODELS
+    from graphstill.methods import find_method
+    from graphstill.models import find_model
 
     kind = task_kind(recipe.task)
     for name in (term["name"] for term in recipe.method):
-        if METHODS[name].needs.graph and kind != "graph":
+        if find_method(name).needs.graph and kind != "graph":
             raise MethodError(
                 f"method {name!r} compares nodes along the edges of a graph, but the task has images: "
                 f"{source.where(('method',))}. Choose one that compares features or outputs, such as kd or hkd."
@@ -201,7 +201,7 @@ def _check_kind(recipe: Recipe, source: Source) -> None:
     teacher = None if recipe.teacher is None else recipe.teacher.model
     models = {"student": recipe.student, "teacher": teacher, "baseline_student": recipe.baseline_student}
     for part, model in models.items():
-        takes = kind if model is None else MODELS[model["name"]].takes
+        takes = kind if model is None else find_model(model["name"]).takes
         if model is not None and takes != kind:
             raise ConfigError(
                 f"the {part} {model['name']!r} reads {takes}s, but the task is made of {kind}s: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -86,15 +86,20 @@ def check(model: type[Section], value: Any, source: Source, path: Sequence[str |
 
 
 def choose(
-    name: Any, known: Collection[str] | Mapping[str, type], source: Source, path: Sequence[str | int], what: str
+    name: Any,
+    known: Mapping[str, type],
+    source: Source,
+    path: Sequence[str | int],
+    what: str,
+    others: Iterable[str] = (),
 ) -> str:
-    """`name`, if it is known, by itself or as a class; else a ConfigError with the nearest name and the line."""
+    """`name`, if it is known, by itself or as a class; else a ConfigError with the nearest name, of `others` too."""
     if isinstance(name, str) and name in known:
         return name
-    classes = {cls.__name__.lower(): key for key, cls in known.items()} if isinstance(known, Mapping) else {}
+    classes = {cls.__name__.lower(): key for key, cls in known.items()}
     if isinstance(name, str) and name.lower() in (*known, *classes):
         return name.lower() if name.lower() in known else classes[name.lower()]
-    hint = nearest(name, known) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
+    hint = nearest(name, [*known, *others]) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
     problem = f"{what} has no `name`" if name is None else f"unknown {what} {shown(name)}"
     raise ConfigError(f"{problem}: {source.where(path)}; {hint}")
 

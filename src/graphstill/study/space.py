@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphstill.errors import ConfigError, nearest
-from graphstill.study.schema import choose
+from graphstill.study.chosen import chosen
 from graphstill.study.source import Source
 
 OWN = "own"
@@ -35,15 +35,13 @@ def own_ranges(space: Any, method: Any, cell: str, source: Source) -> dict[str, 
 
 def _ranges(method: Any, cell: str, source: Source) -> dict[str, Any]:
     """All ranges of the terms, by dotted option, in the order in which the class has them."""
-    from graphstill.methods import METHODS
-
     several = isinstance(method, Sequence) and not isinstance(method, str)
     found: dict[str, Any] = {}
     for number, term in enumerate(method if several else [method]):
         named = term.get("name") if isinstance(term, Mapping) else term
-        name = choose(named, METHODS, source, ("methods", cell, "method"), "method")
+        _, cls = chosen("method", named, source, ("methods", cell, "method"), "method")
         prefix = f"method.{number}" if several else "method"
-        found |= {f"{prefix}.{option}": list(values) for option, values in METHODS[name].space.items()}
+        found |= {f"{prefix}.{option}": list(values) for option, values in cls.space.items()}
     return found
 
 

@@ -2,5 +2,6 @@
 
 from graphstill.nn.foreign.cohort import ForeignCohort
 from graphstill.nn.foreign.model import ForeignModel, foreign, wrap
+from graphstill.nn.foreign.own import OwnModel
 
-__all__ = ["ForeignCohort", "ForeignModel", "foreign", "wrap"]
+__all__ = ["ForeignCohort", "ForeignModel", "OwnModel", "foreign", "wrap"]

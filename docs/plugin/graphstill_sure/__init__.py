@@ -1,0 +1,1 @@
+"""A method of our own for graphstill."""
