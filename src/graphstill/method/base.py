@@ -40,6 +40,11 @@ class Method(ABC):
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "name" not in cls.__dict__:  # until it is registered: where a recipe finds it
+            cls.name = f"{cls.__module__}:{cls.__qualname__}"
+
     def __post_init__(self) -> None:
         """Checks of values; types are checked before, where the method is registered."""
 
