@@ -39,10 +39,11 @@ results: $(RESULTS) tables
 
 # The tables alone, from the committed raw results: all of them, those of the studies, and those of the README; and what
 # `graphstill show` says of each method, the methods' tables and papers, and the plot of gains.
-tables: $(VENV)/installed
+tables: $(VENV)/installed-docs
 	$(BIN)/python -m tools.measured
 	$(BIN)/python -m tools.methods
 	$(BIN)/python -m tools.gains
+	$(BIN)/python -m tools.architecture
 	$(BIN)/graphstill report benchmarks/results --update docs/results.md
 	for study in $(STUDIES); do $(BIN)/graphstill report $$study --study --published benchmarks/published.yaml \
 		--update docs/results.md >/dev/null || exit 1; done

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tools import architecture
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "graphstill"
@@ -99,6 +100,11 @@ def test_no_circles() -> None:
         for targets in arrows.values():
             targets.difference_update(bare)
     assert not arrows, f"in or before a circle: {sorted(arrows)}"
+
+
+def test_the_page_shows_the_rooms_as_they_are() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert architecture.picture() in page, "rooms or arrows have changed: run python -m tools.architecture"
 
 
 def test_every_part_has_its_arrows() -> None:

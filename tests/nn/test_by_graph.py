@@ -9,7 +9,7 @@ import torch
 
 from graphstill.errors import ConfigError, DataError
 from graphstill.nn import GAT, GCN, GIN, GINE, MLP, GraphSAGE, Model
-from graphstill.ops import Adjacency, Noise, rectified_sum, rectified_sum_of
+from graphstill.ops import Adjacency, Groups, Noise, rectified_sum, rectified_sum_of
 from tests import tiny_graphs
 
 READING_OUT: list[Model] = [
@@ -87,12 +87,13 @@ def test_messages_of_a_path() -> None:
     graph = Adjacency.from_edge_index(edges, 3, torch.tensor([[0], [0], [1], [1]]))
     assert graph.edge_attr is not None
     kind = graph.edge_attr[:, 0]
+    kinds = Groups(kind, 2)
     wanted = torch.tensor([[[2.0, 1.0], [1.5, 5.0], [-1.5, 4.5]]], dtype=torch.float64)
-    torch.testing.assert_close(1.5 * h + rectified_sum(graph, h, table, kind), wanted)
+    torch.testing.assert_close(1.5 * h + rectified_sum(graph, h, table, kinds), wanted)
     torch.testing.assert_close(1.5 * h + rectified_sum_of(graph, h, table[:, kind]), wanted)
     h, table = h.requires_grad_(), table.requires_grad_()
     moved = h + 0.013  # away from where the rectifier bends
-    assert torch.autograd.gradcheck(lambda a, b: rectified_sum(graph, a, b, kind), (moved, table))
+    assert torch.autograd.gradcheck(lambda a, b: rectified_sum(graph, a, b, kinds), (moved, table))
     assert torch.autograd.gradcheck(lambda a, b: rectified_sum_of(graph, a, b[:, kind]), (moved, table))
 
 

@@ -15,6 +15,7 @@ ORDER = [
     ("Results", "results.md"),
     ("Deployment", "deploy.md"),
     ("Speed", "performance.md"),
+    ("Whole graphs", "graphs.md"),
     ("Images", "images.md"),
     ("Changing graphs", "changing-graphs.md"),
     ("Transfer", "transfer.md"),

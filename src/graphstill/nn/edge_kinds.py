@@ -13,11 +13,11 @@ from torch import Tensor
 from graphstill.errors import DataError
 from graphstill.nn.init import fill_, glorot_
 from graphstill.nn.layers import MemberModule
-from graphstill.ops import Adjacency, rectified_sum, rectified_sum_of, spmm
+from graphstill.ops import Adjacency, Groups, rectified_sum, rectified_sum_of, spmm
 
 #: Combinations of codes up to which all of them get an embedding in each pass; of more, those that occur.
 ALL = 4096
-_kinds: WeakKeyDictionary[Adjacency, tuple[Tensor, Tensor]] = WeakKeyDictionary()
+_kinds: WeakKeyDictionary[Adjacency, tuple[Groups, Tensor]] = WeakKeyDictionary()
 
 
 class EdgeMessages(MemberModule):
@@ -52,8 +52,8 @@ class EdgeMessages(MemberModule):
             return spmm(graph, graph.ones(h.dtype), h)
         assert graph.edge_attr is not None
         if self.codes is not None:
-            kind, combinations = kinds_of(graph, self.codes)
-            return rectified_sum(graph, h, combinations.to(h.dtype) @ self.weight, kind)
+            kinds, combinations = kinds_of(graph, self.codes)
+            return rectified_sum(graph, h, combinations.to(h.dtype) @ self.weight, kinds)
         attr = graph.edge_attr.to(h.dtype)
         assert self.bias is not None
         return rectified_sum_of(graph, h, attr @ self.weight + self.bias.unsqueeze(1))
@@ -68,8 +68,8 @@ class EdgeMessages(MemberModule):
             )
 
 
-def kinds_of(graph: Adjacency, codes: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The kind of each edge, int64 [edges], and what kinds are, ones [kinds, sum of codes]; kept with the graph.
+def kinds_of(graph: Adjacency, codes: Sequence[int]) -> tuple[Groups, Tensor]:
+    """The edges by their kind, and what kinds are, ones [kinds, sum of codes]; kept with the graph.
 
     Raises:
         DataError: a code that its column does not have.
@@ -89,5 +89,5 @@ def kinds_of(graph: Adjacency, codes: Sequence[int]) -> tuple[Tensor, Tensor]:
         else:
             rows, kind = attr.unique(dim=0, return_inverse=True)
         parts = [F.one_hot(rows[:, i], count) for i, count in enumerate(codes)]
-        _kinds[graph] = kind, torch.cat(parts, 1).float()
+        _kinds[graph] = Groups(kind, len(rows)), torch.cat(parts, 1).float()
     return _kinds[graph]

@@ -129,6 +129,8 @@ class BatchNorm(MemberModule):
         # Member by member: torch's fused kernel wants the width in axis 1, where the stacked layout has the nodes.
         parts = zip(x, self.running_mean, self.running_var, self.weight, self.bias, strict=True)
         training = training and x.shape[1] > 1
+        if len(x) == 1:  # nothing to put side by side, so nothing is copied
+            return F.batch_norm(*next(parts), training=training).unsqueeze(0)
         return torch.stack([F.batch_norm(*part, training=training) for part in parts])
 
 

@@ -30,7 +30,7 @@ class PyGGINE(nn.Module):
         self.convs, self.edges = nn.ModuleList(), nn.ModuleList()
         for layer in cohort.convs:
             kind = GINConv if layer.edges.weight is None else GINEConv
-            conv = kind(nn.Sequential(), eps=float(layer.eps[i]), train_eps=True)
+            conv = kind(nn.Sequential(), eps=layer.eps[i].item(), train_eps=True)
             conv.nn = nn.Sequential(
                 linear(layer.first, i), batch_norm(layer.norm, i), nn.ReLU(), linear(layer.second, i)
             )
