@@ -27,6 +27,9 @@ class Method(ABC):
         supervision · CE(labels) + Σ weight · ramp · term
 
     where `supervision` is the product of what the parts declare (1 unless stated) and each term is one value a member.
+
+    >>> [term.weight for term in (gs.KD() + 100 * gs.LSP()).terms]
+    [1.0, 100.0]
     """
 
     name: ClassVar[str]

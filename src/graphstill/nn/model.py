@@ -37,7 +37,7 @@ class Model(ABC):
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        if not hasattr(cls, "name"):  # until it is registered: where a recipe finds it
+        if ":" in getattr(cls, "name", ":"):  # until it has a name of its own: where a recipe finds it
             cls.name = f"{cls.__module__}:{cls.__qualname__}"
 
     def __post_init__(self) -> None:

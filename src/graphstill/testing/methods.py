@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from torch import Tensor
 
 from graphstill import plugins
 from graphstill.engine import Run, Training, distill, train
-from graphstill.errors import ConfigError, GraphstillError, nearest
+from graphstill.errors import ConfigError, GraphstillError
 from graphstill.method import Method
 from graphstill.methods import METHODS, make_method
 from graphstill.nn import GCN, ROD, Model
-from graphstill.testing.invariant import BrokenInvariant, require
+from graphstill.testing.invariant import BrokenInvariant, asked, importable, require
 from graphstill.testing.stage import Stage, as_target, map_view, peers_of, set_stage
 from graphstill.testing.task import Killed, kill_at, tiny_task
 
@@ -97,14 +96,8 @@ def check_method(
         )
     if made.needs.graphs:
         raise ConfigError(f"method {made.name!r} compares whole graphs, but check_method has nodes for items only")
-    left_out = dict(without or {})
-    for name, reason in left_out.items():
-        if name not in CHECKS:
-            raise ConfigError(f"no check is called {name!r}, in check_method: {nearest(name, CHECKS)}")
-        if not reason.strip():
-            raise ConfigError(f"check_method leaves out {name!r} without a reason: say why it need not hold")
     case = Case(made, teacher, equal_layers)
-    names = [name for name in CHECKS if name not in left_out]
+    names = asked(CHECKS, without or {}, "check_method")
     for name in names:
         run_check(name, case)
     return names
@@ -116,8 +109,8 @@ def run_check(name: str, case: Case) -> None:
     try:
         check(case)
     except (AssertionError, GraphstillError) as error:
-        asked = (check.__doc__ or "").strip().partition("\n")[0]
-        raise BrokenInvariant(f"method {case.method.name!r} breaks {name!r}. {asked} Found: {error}") from error
+        wanted = (check.__doc__ or "").strip().partition("\n")[0]
+        raise BrokenInvariant(f"method {case.method.name!r} breaks {name!r}. {wanted} Found: {error}") from error
 
 
 def configuration(case: Case) -> None:
@@ -125,8 +118,7 @@ def configuration(case: Case) -> None:
     method, cls = case.method, type(case.method)
     require("__dataclass_fields__" in cls.__dict__, f"put @dataclass(frozen=True) before class {cls.__name__}")
     config = method.config()
-    importable = getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is cls
-    if METHODS.get(method.name) is cls or (importable and plugins.is_path(method.name)):
+    if METHODS.get(method.name) is cls or (importable(cls) and plugins.is_path(method.name)):
         require(make_method(config) == method, f"{config} makes {make_method(config)}")
     config.pop("name")
     require(cls(**config) == method == dataclasses.replace(method), f"{config} makes {cls(**config)}")
