@@ -22,6 +22,7 @@ from graphstill.models import find_model, make_model
 from graphstill.nn import registry as model
 from graphstill.study.recipe import parse_recipe, read_recipe
 from graphstill.study.runner import run_recipe
+from graphstill.testing import CHECKS, check_method
 from tests import plugged
 from tests.cli.conftest import Result
 from tests.tiny import Killed
@@ -77,6 +78,10 @@ def test_an_entry_point_from_recipe_to_report(graphstill: Call, tmp_path: Path) 
     assert graphstill("show", "Sure").out == shown
     assert "sure-digits" in graphstill("report", "runs").out
     assert graphstill("export", "runs/sure", "--out", "out").code == 0 and (tmp_path / "out/model.onnx").is_file()
+
+
+def test_what_every_method_must_keep() -> None:
+    assert check_method(find_method("sure")) == list(CHECKS)
 
 
 def test_another_process_resumes_it(tmp_path: Path, site: Path) -> None:
@@ -136,7 +141,7 @@ def test_checks_of_a_class_that_is_derived_from(tmp_path: Path, monkeypatch: pyt
         lines += ["@dataclass(frozen=True)", head]
     (tmp_path / "derived.py").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match="derived:Mine: temperature is -1.0"):
+    with pytest.raises(ConfigError, match="derived:Mine: temperature is -1"):
         make_method({"name": "derived:Mine", "temperature": -1.0})
     with pytest.raises(ConfigError, match="hidden=0 in Wide"):
         make_model("derived:Wide", hidden=0)
