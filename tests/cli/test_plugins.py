@@ -113,7 +113,7 @@ def test_places_in_a_recipe(graphstill: Call, tmp_path: Path) -> None:
     assert run.member(0)(batch.x, batch.graph).shape == (1797, 10)
     assert graphstill("export", "runs/loose", "--out", "out").code == 0 and (tmp_path / "out/model.onnx").is_file()
     assert "loose" in graphstill("report", "runs").out
-    trained = graphstill("train", "task=loose:few", "model=loose:Own", "training.epochs=1", "seeds=1", "--json")
+    trained = graphstill("train", "loose:Own", "loose:few", "training.epochs=1", "seeds=1", "--json")
     assert trained.code == 0 and trained.json["name"] == "few-Own"
 
 
