@@ -79,6 +79,9 @@ def export(
     Raises:
         ExportError: parity fails, the folder exists, or the network cannot be exported.
         ConfigError, DataError, CheckpointError: an option, the task, or the run is not what it should be.
+
+    >>> gs.export(run, "student", task=task).name
+    'student'
     """
     data = task_of(task)
     return write(source_of(run, data, baseline), directory, data, Options(member, int8, engine, overwrite))

@@ -137,6 +137,8 @@ class Teacher:
     Args:
         module: takes (x, edge_index) or a PyG Data, returns logits [nodes, outputs].
         taps: names of submodules (as in ``module.named_modules()``) whose outputs are its hidden layers, first to last.
+
+    >>> taught = gs.distill(student, task, teacher=gs.Teacher(network), method=gs.KD())
     """
 
     module: nn.Module

@@ -24,7 +24,7 @@ def chosen(
     find: Callable[[str], type] = find_method if kind == "method" else find_model
     if name not in ours and plugins.brings(kind, name):
         return name, made(lambda: find(name), source, path)
-    name = choose(name, ours, source, path, what, plugins.entries(kind))
+    name = choose(name, ours, source, path, what, lambda: plugins.entries(kind))
     return name, ours[name]
 
 
