@@ -257,7 +257,9 @@ def trained(experiment: Experiment) -> Run:
 
 def _of_model(model: Model, task: Task) -> list[doubts.Doubt]:
     network = model.factory if isinstance(model, ForeignModel) else None
-    return doubts.of_module(network, "student", task.unused) if isinstance(network, torch.nn.Module) else []
+    return (
+        doubts.of_module(network, "student", task.unused, task.of_edges) if isinstance(network, torch.nn.Module) else []
+    )
 
 
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:
