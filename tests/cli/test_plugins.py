@@ -229,3 +229,11 @@ def test_no_data_set(name: str, kind: type[Exception], problem: str) -> None:
 def test_an_option_that_it_has_not() -> None:
     with pytest.raises(ConfigError, match="unknown key 'trian' in task: recipe, line 3; did you mean 'train'"):
         parse_recipe(LOOSE.replace("train: 3", "trian: 3"))
+
+
+@pytest.mark.parametrize(
+    "given", ["student.name={a: {b: 1}}", "method.name=[kd]", "teacher.model.name=[1]", "task.name={a: 1}"]
+)
+def test_a_name_that_is_no_text(given: str) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        read_recipe("kd-digits", [given])

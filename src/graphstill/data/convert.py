@@ -49,7 +49,7 @@ def _array(value: Any) -> Any:
         raise TypeError("it holds text; encode it as whole numbers, by numpy.unique(y, return_inverse=True)[1], say")
     if array.dtype.kind not in "biufc":
         raise TypeError(f"it holds {array.dtype}")
-    return np.array(array, array.dtype.newbyteorder("="), order="C", copy=None)
+    return array.astype(array.dtype.newbyteorder("="), order="C", subok=False, copy=False)
 
 
 def _missing(part: Any) -> bool:
