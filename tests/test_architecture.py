@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "runtime": set(),  # what serves a student needs numpy and onnxruntime, nothing of the training stack
     "serve": {"runtime"},
     "cli": {"study", "report", "deploy", "runtime", "serve"},
+    "testing": {"engine", "data", "nn", "method", "methods", "ops"},
     "datasets": {"data"},
     "models": {"nn", "vision"},
 }

@@ -1,4 +1,8 @@
-"""Named tasks: nodes by `graphstill.datasets.load("cora")`, graphs by `load_graphs`, images by `load_images`."""
+"""Named tasks: nodes by `graphstill.datasets.load("cora")`, graphs by `load_graphs`, images by `load_images`.
+
+>>> gs.datasets.load("digits", train=5).num_outputs
+10
+"""
 
 from graphstill.data.datasets import CATALOG, Entry, load, loader, names
 from graphstill.data.graph_datasets import load as load_graphs

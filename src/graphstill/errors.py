@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 
 class GraphstillError(Exception):
-    """Base of every error that graphstill raises on purpose."""
+    """Base of every error that graphstill raises on purpose.
+
+    >>> gs.models.GCN(hidden=0)
+    Traceback (most recent call last):
+        ...
+    graphstill.errors.ConfigError: hidden=0 in GCN: give a whole number of at least 1, and at most 1,048,576
+    """
 
 
 class GraphstillWarning(UserWarning):

@@ -1,4 +1,8 @@
-"""The model zoo: ``gs.models.GCN(hidden=16)``, ``gs.models.ResNet(depth=8)``, ``gs.models.foreign`` for any module."""
+"""The model zoo: ``gs.models.GCN(hidden=16)``, ``gs.models.ResNet(depth=8)``, ``gs.models.foreign`` for any module.
+
+>>> gs.models.make_model("gcn", hidden=16) == gs.models.GCN(hidden=16)
+True
+"""
 
 from __future__ import annotations
 

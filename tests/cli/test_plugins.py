@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
 
 import graphstill as gs
 from graphstill.errors import ConfigError, DataError
+from graphstill.method import registry as method
 from graphstill.methods import METHODS, find_method, make_method
-from graphstill.models import MODELS, find_model
+from graphstill.models import find_model, make_model
+from graphstill.nn import registry as model
 from graphstill.study.recipe import parse_recipe, read_recipe
 from graphstill.study.runner import run_recipe
+from graphstill.testing import CHECKS, check_method
 from tests import plugged
 from tests.cli.conftest import Result
 from tests.tiny import Killed
@@ -47,17 +52,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The packages can be imported, and are as good as never seen afterwards."""
     monkeypatch.syspath_prepend(site)
-    before = [dict(METHODS), dict(MODELS)]
     yield
-    forget(before)
+    forget()
 
 
-def forget(before: list[dict[str, type]] | None = None) -> None:
+def forget() -> None:
     """As in a process that has imported none of it."""
-    for known, old in zip((METHODS, MODELS), before or (METHODS, MODELS), strict=True):
-        for name, cls in list(known.items()):
-            if name not in old or not cls.__module__.startswith("graphstill."):
-                del known[name]  # type: ignore[attr-defined]
+    METHODS.pop("flat", None)
+    method.FOUND.clear()
+    model.FOUND.clear()
     for module in ("loose", "graphstill_sure", "graphstill_sure.sure"):
         sys.modules.pop(module, None)
 
@@ -75,6 +78,10 @@ def test_an_entry_point_from_recipe_to_report(graphstill: Call, tmp_path: Path) 
     assert graphstill("show", "Sure").out == shown
     assert "sure-digits" in graphstill("report", "runs").out
     assert graphstill("export", "runs/sure", "--out", "out").code == 0 and (tmp_path / "out/model.onnx").is_file()
+
+
+def test_what_every_method_must_keep() -> None:
+    assert check_method(find_method("sure")) == list(CHECKS)
 
 
 def test_another_process_resumes_it(tmp_path: Path, site: Path) -> None:
@@ -113,8 +120,32 @@ def test_places_in_a_recipe(graphstill: Call, tmp_path: Path) -> None:
     assert run.member(0)(batch.x, batch.graph).shape == (1797, 10)
     assert graphstill("export", "runs/loose", "--out", "out").code == 0 and (tmp_path / "out/model.onnx").is_file()
     assert "loose" in graphstill("report", "runs").out
-    trained = graphstill("train", "task=loose:few", "model=loose:Own", "training.epochs=1", "seeds=1", "--json")
+    trained = graphstill("train", "loose:Own", "loose:few", "training.epochs=1", "seeds=1", "--json")
     assert trained.code == 0 and trained.json["name"] == "few-Own"
+
+
+def test_a_model_of_a_script_is_given_back(tmp_path: Path) -> None:
+    own = dataclasses.replace(find_model("loose:Own")(), hidden=4)  # type: ignore[type-var]
+    gs.train(own, gs.datasets.load("digits"), training=gs.Training(epochs=1), directory=tmp_path / "run")
+    assert gs.Run.load(tmp_path / "run").result["models"] == [{"name": "loose:Own", "hidden": 4}]
+    forget()
+    loose = sys.modules["loose"] = ModuleType("loose")  # as in another script of the same name
+    with pytest.raises(ConfigError, match="module 'loose' has no attribute 'Own'"):
+        gs.Run.load(tmp_path / "run")
+    assert gs.Run.load(tmp_path / "run", model=own).members == 1 and not hasattr(loose, "Own")
+
+
+def test_checks_of_a_class_that_is_derived_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["from dataclasses import dataclass", "import graphstill as gs"]
+    for head in ("class Mine(gs.KD): pass", "class Wide(gs.models.GCN): pass"):
+        lines += ["@dataclass(frozen=True)", head]
+    (tmp_path / "derived.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match="derived:Mine: temperature is -1"):
+        make_method({"name": "derived:Mine", "temperature": -1.0})
+    with pytest.raises(ConfigError, match="hidden=0 in Wide"):
+        make_model("derived:Wide", hidden=0)
+    assert make_model("derived:Wide").name == "derived:Wide" and make_model("gcn").name == "gcn"
 
 
 def test_show_places(graphstill: Call) -> None:
@@ -198,3 +229,11 @@ def test_no_data_set(name: str, kind: type[Exception], problem: str) -> None:
 def test_an_option_that_it_has_not() -> None:
     with pytest.raises(ConfigError, match="unknown key 'trian' in task: recipe, line 3; did you mean 'train'"):
         parse_recipe(LOOSE.replace("train: 3", "trian: 3"))
+
+
+@pytest.mark.parametrize(
+    "given", ["student.name={a: {b: 1}}", "method.name=[kd]", "teacher.model.name=[1]", "task.name={a: 1}"]
+)
+def test_a_name_that_is_no_text(given: str) -> None:
+    with pytest.raises(ConfigError, match="name"):
+        read_recipe("kd-digits", [given])

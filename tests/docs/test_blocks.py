@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from graphstill.engine import loop
 from graphstill.methods import METHODS
 from tests import tiny_graphs
 from tests.docs.blocks import GIVEN, ROOT, Page, pages
+from tests.strictly import checked
 
 PAGES = pages()
 
@@ -43,11 +42,7 @@ def test_every_block_has_its_types(tmp_path: Path) -> None:
         text = "\n".join([*lines, *(code for code, _ in page.blocks)])
         names[f"page{number}.py"] = page.name
         (tmp_path / f"page{number}.py").write_text(text, encoding="utf-8")
-    told = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--allow-redefinition", "--disable-error-code=import-untyped",
-         "--config-file=", f"--cache-dir={ROOT / '.mypy_cache' / 'docs'}", str(tmp_path)],
-        capture_output=True, text=True, check=False, cwd=ROOT / "src",
-    )  # fmt: skip
+    told = checked(tmp_path, ROOT / "docs" / "plugin" / "graphstill_sure")
     for file, page_name in names.items():
         told.stdout = told.stdout.replace(str(tmp_path / file), page_name)
     assert told.returncode == 0, told.stdout + told.stderr

@@ -32,7 +32,7 @@ def teacher() -> Run:
 
 def learnt(run: Run) -> list[torch.Tensor]:
     """Weights of products: a bias in front of a normalisation has no gradient but rounding, which Adam makes large."""
-    return [parameter for cohort in run.cohorts for parameter in cohort.parameters() if parameter.dim() > 2]
+    return [weight.detach() for cohort in run.cohorts for weight in cohort.parameters() if weight.dim() > 2]
 
 
 @pytest.mark.parametrize("name", GRAPHS)

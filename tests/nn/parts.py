@@ -1,4 +1,4 @@
-"""A small awkward graph, features, and a specification of every kind, shared by the tests of nn."""
+"""A specification of every kind, and the graph of `graphstill.testing`, shared by the tests of nn."""
 
 from __future__ import annotations
 
@@ -25,10 +25,34 @@ from graphstill.nn import (
     Output,
     StackedCohort,
 )
-from graphstill.ops import Adjacency, Noise, SparseFeatures
+from graphstill.testing.graph import (
+    CLASSES,
+    FEATURES,
+    NODES,
+    SEEDS,
+    dense,
+    edges,
+    graph,
+    known,
+    noise,
+    probe,
+    sparse,
+)
 
-NODES, FEATURES, CLASSES = 14, 9, 4
-SEEDS = [3, 7, 9]
+__all__ = [
+    "CLASSES",
+    "FEATURES",
+    "NODES",
+    "SEEDS",
+    "dense",
+    "edges",
+    "graph",
+    "known",
+    "noise",
+    "probe",
+    "sparse",
+]
+
 
 # One plain specification a registered model (a test checks that none is missing), then the other options.
 PLAIN: list[Model] = [
@@ -60,37 +84,6 @@ SPECS: list[Model] = [
 ]
 
 
-def edges() -> Tensor:
-    """Directed, with self-loops, with a repeated edge, nodes without sources, and an isolated one (the last)."""
-    generator = torch.Generator().manual_seed(1)
-    index = torch.randint(NODES - 1, (2, 40), generator=generator)
-    loops = torch.tensor([[2, 5], [2, 5]])
-    index = index[:, index[1] != 0]
-    return torch.cat([index, index[:, :1], loops], dim=1)
-
-
-def graph() -> Adjacency:
-    return Adjacency.from_edge_index(edges(), NODES)
-
-
-def dense(dtype: torch.dtype = torch.float64, width: int = FEATURES) -> Tensor:
-    """Features of which most are zero, and one row all zeros."""
-    generator = torch.Generator().manual_seed(2)
-    x = torch.randn(NODES, width, generator=generator, dtype=torch.float64)
-    x[torch.rand(x.shape, generator=generator) < 0.5] = 0.0
-    x[4] = 0.0
-    return x.to(dtype)
-
-
-def sparse(dtype: torch.dtype = torch.float64, width: int = FEATURES) -> SparseFeatures:
-    return SparseFeatures.from_dense(dense(dtype, width))
-
-
-def known() -> KnownLabels:
-    """Labels of five nodes, the isolated one among them, for models that have labels as an input."""
-    return KnownLabels.of(NODES, torch.tensor([1, 4, 8, 9, NODES - 1]), torch.tensor([2, 0, 3, 1, 2]))
-
-
 def build(
     spec: Model, seeds: list[int] = SEEDS, dtype: torch.dtype = torch.float64, labels: KnownLabels | None = None
 ) -> StackedCohort:
@@ -108,12 +101,6 @@ def scramble(module: nn.Module, seed: int = 5) -> None:
             tensor.copy_(noise + 0.5 if name.endswith("running_var") else noise - 0.5)
 
 
-def probe(logits: Tensor) -> Tensor:
-    """A scalar a member in which every logit has a weight of its own."""
-    weight = torch.linspace(-1.0, 1.0, logits[0].numel(), dtype=logits.dtype).view(logits.shape[1:])
-    return (logits * weight).sum((-1, -2)).sin()
-
-
 def gradients(cohort: Cohort, output: Output) -> dict[str, Tensor]:
     """Gradient of the sum of members' probes, by parameter."""
     names, parameters = zip(*cohort.named_parameters(), strict=True)
@@ -128,10 +115,6 @@ def in_place_of_weights(module: nn.Module, gradient: dict[str, Tensor]) -> nn.Mo
         for name, parameter in other.named_parameters():
             parameter.copy_(gradient[name])
     return other
-
-
-def noise(seeds: list[int] = SEEDS, step: int = 1) -> Noise:
-    return Noise(seeds).at(step)
 
 
 def label(spec: Model) -> str:

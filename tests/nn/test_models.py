@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.testing import assert_close
 
 from graphstill.errors import ConfigError, DataError
-from graphstill.nn import GAT, MODELS, SGC, KnownLabels, Model
-from graphstill.ops import Adjacency
+from graphstill.nn import GAT, MODELS, SGC, Model
+from graphstill.testing.models import CHECKS, run_check
 from tests.nn.parts import (
     CLASSES,
     FEATURES,
@@ -37,25 +36,14 @@ from tests.nn.parts import (
 every = pytest.mark.parametrize("spec", SPECS, ids=label)
 
 
+@pytest.mark.parametrize(("spec", "check"), [(s, c) for c in CHECKS for s in (PLAIN if c == "learns" else SPECS)])
+def test_what_holds_for_every_model(spec: Model, check: str) -> None:
+    wider = {"hidden": 16} if check == "learns" and hasattr(spec, "hidden") else {}
+    run_check(check, dataclasses.replace(spec, **wider))
+
+
 def test_every_registered_model_is_tested_here() -> None:
     assert {spec.name for spec in PLAIN} == {name for name, model in MODELS.items() if model.takes == "graph"}
-
-
-@every
-@pytest.mark.parametrize("features", [dense, sparse])
-def test_one_member_is_the_same_alone_and_among_many(spec: Model, features: type) -> None:
-    many, one = build(spec), build(spec, [7])
-    for name, tensor in one.state_dict().items():
-        assert torch.equal(tensor[0], many.state_dict()[name][1]), name
-    x = features()
-    for many_noise, one_noise in ((None, None), (noise(), noise([7]))):
-        out, alone = many(x, graph(), many_noise), one(x, graph(), one_noise)
-        assert_close(out.logits[1], alone.logits[0])
-        for layer, layer_alone in zip(out.hidden, alone.hidden, strict=True):
-            assert_close(layer.dropped[1], layer_alone.dropped[0])
-        expected = gradients(one, alone)
-        for name, gradient in gradients(many, out).items():
-            assert_close(gradient[1], expected[name][0], msg=name)
 
 
 @every
@@ -178,40 +166,6 @@ def test_members_do_not_mix_and_every_weight_is_used(spec: Model) -> None:
 
 
 @every
-def test_members_differ(spec: Model) -> None:
-    logits = build(spec)(dense(), graph()).logits
-    assert all((a - b).abs().max() > 1e-3 for a, b in pairwise(logits))
-
-
-@every
-def test_renumbering_nodes_renumbers_the_output(spec: Model) -> None:
-    cohort = build(spec)
-    order = torch.randperm(NODES, generator=torch.Generator().manual_seed(0))
-    place = torch.empty_like(order)
-    place[order] = torch.arange(NODES)
-    renumbered = Adjacency.from_edge_index(place[edges()], NODES)
-    other = build(spec, labels=KnownLabels(known().labels[order]))
-    assert_close(other(dense()[order], renumbered).logits, cohort(dense(), graph()).logits[:, order])
-
-
-@every
-def test_graphs_in_a_batch_do_not_touch(spec: Model) -> None:
-    cohort, x = build(spec), dense()
-    two = build(spec, labels=KnownLabels(known().labels.repeat(2)))
-    both = two(torch.cat([x, x.flip(0)]), Adjacency.disjoint([graph(), graph()])).logits
-    assert_close(both[:, :NODES], cohort(x, graph()).logits)
-    assert_close(both[:, NODES:], cohort(x.flip(0), graph()).logits)
-
-
-@every
-def test_sparse_features_equal_dense_ones(spec: Model) -> None:
-    cohort = build(spec)
-    assert_close(cohort(sparse(), graph()).logits, cohort(dense(), graph()).logits)
-    own = dense().expand(len(SEEDS), -1, -1)
-    assert_close(cohort(own, graph()).logits, cohort(dense(), graph()).logits)
-
-
-@every
 def test_hidden_features(spec: Model) -> None:
     cohort = build(spec)
     layers = 0 if isinstance(spec, SGC) else getattr(spec, "layers", 1) - (spec.name not in ("gcnii", "rod", "gine"))
@@ -245,14 +199,6 @@ def test_noise_is_repeatable_and_deterministic_cohorts_have_none(spec: Model) ->
 
 
 @every
-def test_noiseless_means_that_training_computes_what_evaluation_does(spec: Model) -> None:
-    """The engine shares one pass between both where a cohort says so: noise that it overlooked would be lost."""
-    cohort = build(spec)
-    same = torch.equal(cohort(dense(), graph(), noise(step=1)).logits, cohort(dense(), graph()).logits)
-    assert cohort.noiseless == same
-
-
-@every
 def test_wrong_input_is_refused(spec: Model) -> None:
     cohort = build(spec)
     member = cohort.member(0)
@@ -274,25 +220,3 @@ def test_wrong_input_is_refused(spec: Model) -> None:
         member(dense(), edges().t())
     with pytest.raises(ConfigError, match="no member 3"):
         cohort.member(3)
-
-
-@pytest.mark.parametrize("spec", PLAIN, ids=label)
-def test_learns(spec: Model) -> None:
-    """Two kinds of nodes, edges within each kind: sixty steps tell them apart, for every member."""
-    generator = torch.Generator().manual_seed(0)
-    kind = torch.arange(40) % 2
-    pairs = torch.randint(20, (2, 100), generator=generator) * 2
-    index = torch.cat([pairs, pairs + 1, pairs.flip(0), pairs.flip(0) + 1], dim=1)
-    adjacency = Adjacency.from_edge_index(index, 40)
-    x = torch.randn(40, 8, generator=generator) + 1.5 * kind.unsqueeze(1)
-    spec = dataclasses.replace(spec, **{key: 16 for key in ("hidden",) if hasattr(spec, key)})
-    cohort = spec.build(8, 2, SEEDS, KnownLabels.none(40))
-    optimizer = torch.optim.Adam(cohort.parameters(), lr=0.05)
-    for step in range(60):
-        logits = cohort(x, adjacency, noise(step=step)).logits
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1), kind.repeat(len(SEEDS)))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    accuracy = (cohort(x, adjacency).logits.argmax(-1) == kind).double().mean(1)
-    assert accuracy.min() > 0.9, accuracy

@@ -122,6 +122,11 @@ def test_committed_grids(path: Path) -> None:
         assert [row["trial"] for row in tuned["baseline"]["trials"]] == list(cell.baseline_trials), cell.name
 
 
+def test_no_more_draws_than_there_are() -> None:
+    found = grid(tune={"trials": 3}, methods={"kd": {"method": "kd", "space": {"method.alpha": [0.5, 0.5]}}})
+    assert found.cells[0].trials == ({}, {"method.alpha": 0.5}) and found.cells[0].baseline_trials == ({},)
+
+
 def test_a_method_s_own_ranges_are_the_same_as_written_out() -> None:
     def trials(method: Any, space: Any) -> Any:
         return grid(methods={"cell": {"method": method, "space": space}}).cells[0].trials

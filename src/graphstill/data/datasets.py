@@ -190,8 +190,8 @@ def loader(name: str, root: str | Path | None = None) -> Callable[..., NodeTask 
         return graph_datasets.load
     if images.knows(name, root):
         return images.load
-    own = is_path(name) or (name not in names(root) and name in entries("dataset"))
-    return plugged.loader(name) if own else load
+    known = name in CATALOG or not (is_path(name) or (name in entries("dataset") and name not in names(root)))
+    return load if known else plugged.loader(name)
 
 
 def names(root: str | Path | None = None) -> list[str]:

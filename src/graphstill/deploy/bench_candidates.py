@@ -17,6 +17,7 @@ from graphstill.deploy.export import export, write
 from graphstill.deploy.figures import results
 from graphstill.deploy.options import Options
 from graphstill.deploy.source import COMPARISON, RESULT, STUDENT, Source, Trained, of_images, source_of
+from graphstill.deploy.subject import refuse_graphs
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError, ExportError
 from graphstill.ops import SparseFeatures
@@ -151,6 +152,7 @@ def _of_recipe(
     recipe = comparison["recipe"]
     _refuse_images(comparison["protocol"], path)
     task = datasets.load(root=root, **recipe["task"]) if given_task is None else given_task
+    refuse_graphs(task.protocol(), "graphstill.bench")
     assert isinstance(task, NodeTask)
     given = (recipe.get("teacher") or {}).get("run")
     found = []
@@ -169,6 +171,7 @@ def _task_of(found: Sequence[Candidate], root: str | Path | None, given: Task | 
     for candidate, protocol in zip(found, protocols, strict=True):
         _refuse_images(protocol, candidate.directory)
     if given is not None:
+        refuse_graphs(given.protocol(), "graphstill.bench")
         assert isinstance(given, NodeTask)
         for candidate in found:
             _check_hash(candidate, given)

@@ -25,7 +25,7 @@ from graphstill.deploy.options import Member, Options
 from graphstill.deploy.parity import TOLERANCE, Case
 from graphstill.deploy.plan import Dense
 from graphstill.deploy.source import OwnTask, Source, Trained, source_of, task_of
-from graphstill.deploy.subject import GraphSubject, subject_of
+from graphstill.deploy.subject import GraphSubject, refuse_graphs, subject_of
 from graphstill.deploy.weights import write_weights
 from graphstill.engine import Run
 from graphstill.errors import ConfigError, DataError, nearest
@@ -79,6 +79,9 @@ def export(
     Raises:
         ExportError: parity fails, the folder exists, or the network cannot be exported.
         ConfigError, DataError, CheckpointError: an option, the task, or the run is not what it should be.
+
+    >>> gs.export(run, "student", task=task).name
+    'student'
     """
     data = task_of(task)
     return write(source_of(run, data, baseline), directory, data, Options(member, int8, engine, overwrite))
@@ -102,6 +105,7 @@ def write(source: Source, directory: str | Path, task: Task | None, options: Opt
 
 def _write_graphs(source: Source, directory: Path, task: NodeTask | None, options: Options) -> Path:
     run, int8, engine = source.run, options.int8, options.engine
+    refuse_graphs(run.result["protocol"], "graphstill.export")
     _check_options(task, int8, engine)
     with staged(directory, options.overwrite) as folder, torch.no_grad():
         subject = subject_of(run, options.member)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,3 +146,12 @@ def description(run: Run, subject: Subject) -> dict[str, Any]:
     models = [run.result["models"][i % run.peers] for i in subject.members]
     same = all(model == models[0] for model in models)
     return {"model": models[0]} if same else {"model": {"name": ENSEMBLE, "models": models}}
+
+
+def refuse_graphs(protocol: Mapping[str, Any], where: str) -> None:
+    """Raises ExportError for a task whose items are whole graphs: what is exported answers for nodes, or for images."""
+    if protocol.get("items") == "graph":
+        raise ExportError(
+            f"the items of {protocol['dataset']!r} are whole graphs, in {where}: what is exported answers for nodes or "
+            "images; use run.member(i), a torch module network(x, edge_index, batch, edge_attr)"
+        )

@@ -62,6 +62,10 @@ def train(
     """Train a network on labels alone, once for each seed; all seeds side by side.
 
     See `distill` for the arguments.
+
+    >>> run = gs.train(gs.models.GCN(hidden=8), task, seeds=3)
+    >>> run.test["accuracy"].n
+    3
     """
     return distill(
         model,
@@ -133,6 +137,11 @@ def distill(
 
     Raises:
         ConfigError, DataError, MethodError, CheckpointError: what is wrong, where, and what to do.
+
+    >>> teacher = gs.train(gs.models.GCN(hidden=64), task)
+    >>> run = gs.distill(gs.models.GCN(hidden=8), task, teacher=teacher, method=gs.KD(temperature=4.0), seeds=3)
+    >>> run.test["accuracy"].n
+    3
     """
     models = models_of(model, peers)
     run_seeds = check_seeds(seeds)
@@ -248,7 +257,9 @@ def trained(experiment: Experiment) -> Run:
 
 def _of_model(model: Model, task: Task) -> list[doubts.Doubt]:
     network = model.factory if isinstance(model, ForeignModel) else None
-    return doubts.of_module(network, "student", task.unused) if isinstance(network, torch.nn.Module) else []
+    return (
+        doubts.of_module(network, "student", task.unused, task.of_edges) if isinstance(network, torch.nn.Module) else []
+    )
 
 
 def _open_folder(folder: Path, loop: Loop, resume: bool) -> None:

@@ -152,9 +152,14 @@ def are_probabilities(logits: Tensor, multi_label: bool) -> bool:
     return multi_label or bool((logits.sum(-1) - 1).abs().max() < 1e-2)
 
 
-def of_module(module: nn.Module, who: str, unused: Sequence[str]) -> list[Doubt]:
-    """A module that takes weights or features of edges, and gets none. `unused`: those that the data had."""
-    names = [] if isinstance(module, Member) else unmet_wishes(module)  # members of ours say what they miss
+def of_module(module: nn.Module, who: str, unused: Sequence[str], given: Sequence[str] = ()) -> list[Doubt]:
+    """A module that takes weights or features of edges, and gets none.
+
+    Args:
+        unused: those that the data had; given: those that modules are given.
+    """
+    wishes = [] if isinstance(module, Member) else unmet_wishes(module)
+    names = [name for name in wishes if name not in given]  # members of ours say what they miss
     if not names or (type(module).__module__.startswith("torch_geometric.") and not unused):
         return []
     had = f" The data have {' and '.join(unused)}, which are not used." if unused else ""

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from graphstill.data import METRICS, NodeTask, Task
+from graphstill.data import METRICS, GraphTask, NodeTask, Task
 from graphstill.data.hashing import arrays_digest
 from graphstill.engine import doubts
 from graphstill.engine.asked import model_config
 from graphstill.engine.group import check_seeds
+from graphstill.engine.items import check_items
 from graphstill.engine.knowledge import Teacher
 from graphstill.engine.plain import plain
 from graphstill.engine.run import GIVEN, Run
@@ -54,9 +55,13 @@ def evaluate(
     Raises:
         ConfigError: not a module, modules that cannot be called, or one that gives other shapes than the task has.
         DataError: features that do not fit the network.
+
+    >>> given = gs.evaluate(network, task)
+    >>> given.test["accuracy"].n
+    1
     """
     started = time.perf_counter(), time.process_time()
-    if not isinstance(task, NodeTask):
+    if not isinstance(task, NodeTask | GraphTask):
         what = f"task {task.name!r} of {task.kind}s" if isinstance(task, Task) else f"a {type(task).__name__}"
         raise ConfigError(f"evaluate on {what}: give a task of nodes, which the network was trained for")
     cohort = _cohort(network, task).to(task.y.device)
@@ -70,6 +75,7 @@ def evaluate(
     name = name or f"{task.name}-{models[0].get('class', models[0]['name'])}"
     batch = task.validation_batch()
     logits = cohort(batch.x, batch.graph).logits
+    check_items(logits, batch, cohort.spec)
     validation = METRICS[task.metric](logits[:, batch.val_rows], batch.y[batch.val_rows]).tolist()
     odd = doubts.of_students(task, validation, [0] * cohort.members, 0, 1) + _doubts(network, logits, task)
     run_id = f"{name}-{uuid.uuid4().hex[:8]}"
@@ -106,7 +112,7 @@ def evaluate(
     return Run(result, [cohort])
 
 
-def _cohort(network: Network, task: NodeTask) -> Cohort:
+def _cohort(network: Network, task: NodeTask | GraphTask) -> Cohort:
     """Copies of the modules, side by side; a member of the zoo is one of a zoo's cohort again."""
     taps = network.taps if isinstance(network, Teacher) else ()
     given = network.module if isinstance(network, Teacher) else network
@@ -121,10 +127,10 @@ def _cohort(network: Network, task: NodeTask) -> Cohort:
     return wrap(list(modules), task.in_features, task.num_outputs, taps)
 
 
-def _doubts(network: Network, logits: torch.Tensor, task: NodeTask) -> list[doubts.Doubt]:
+def _doubts(network: Network, logits: torch.Tensor, task: NodeTask | GraphTask) -> list[doubts.Doubt]:
     """What is odd about the network itself."""
     module = network.module if isinstance(network, Teacher) else network
-    found = doubts.of_module(module, "network", task.unused) if isinstance(module, nn.Module) else []
+    found = doubts.of_module(module, "network", task.unused, task.of_edges) if isinstance(module, nn.Module) else []
     if doubts.are_probabilities(logits, task.multi_label):
         text = (
             "the network's outputs are probabilities, but are taken for logits: its predictions are right, but what is "
@@ -140,7 +146,7 @@ def _wanted(given: object) -> str:
     return "give a trained torch.nn.Module, a Teacher, or a list of modules"
 
 
-def _zoo_cohort(modules: Sequence[nn.Module], task: NodeTask) -> Cohort:
+def _zoo_cohort(modules: Sequence[nn.Module], task: NodeTask | GraphTask) -> Cohort:
     first = modules[0]
     assert isinstance(first, Member)
     sizes = (first.inputs, first.outputs)
@@ -158,7 +164,7 @@ def _zoo_cohort(modules: Sequence[nn.Module], task: NodeTask) -> Cohort:
     return cohort
 
 
-def _test(cohort: Cohort, task: NodeTask, run_id: str) -> dict[str, Any]:
+def _test(cohort: Cohort, task: NodeTask | GraphTask, run_id: str) -> dict[str, Any]:
     opened = task.test.open(run_id, SELECTED_BY)
     scores = opened.score(cohort(opened.batch.x, opened.batch.graph).logits).tolist()
     return {"members": scores, "mean": scores, "best_val": scores, "ensemble": None}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from graphstill.data import Batch
+from graphstill.engine.items import check_items
 from graphstill.engine.seeds import NOISE, WEIGHTS, member_seeds
 from graphstill.errors import ConfigError
 from graphstill.method import Peers, View, map_hidden, stack_outputs
@@ -61,6 +62,7 @@ class Block:
                 return self._in_pieces(batch)
             with torch.set_grad_enabled(self._reused):
                 out = self.cohort(batch.x, batch.graph)
+            check_items(out.logits, batch, self.cohort.spec)
             self._attached = out if self._reused else None
             self._cached = (batch, mapped(out, Tensor.detach))
         return self._cached[1]

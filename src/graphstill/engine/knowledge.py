@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphstill.data import Batch, GraphTask, NodeTask
 from graphstill.data.convert import as_tensor
+from graphstill.engine.items import check_items
 from graphstill.engine.live import LiveTeacher
 from graphstill.errors import ConfigError, DataError
 from graphstill.losses import entropy
@@ -80,6 +81,8 @@ def of_cohort(
     """The table of a trained cohort: evaluation outputs on the training graph."""
     batches = list(task.training_graphs())
     outputs: list[Output] = [_kept(cohort(b.x, b.graph), with_hidden) for b in batches]
+    for batch, out in zip(batches, outputs, strict=True):
+        check_items(out.logits, batch, f"the teacher, {cohort.spec},")
     moved = _entropy_moved(cohort, task, batches, outputs) if with_sensitivity else []
     if len(batches) == 1 and batches[0].full and batches[0].items.shape[0] == task.num_items:
         out = outputs[0]
@@ -137,6 +140,8 @@ class Teacher:
     Args:
         module: takes (x, edge_index) or a PyG Data, returns logits [nodes, outputs].
         taps: names of submodules (as in ``module.named_modules()``) whose outputs are its hidden layers, first to last.
+
+    >>> taught = gs.distill(student, task, teacher=gs.Teacher(network), method=gs.KD())
     """
 
     module: nn.Module

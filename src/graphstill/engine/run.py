@@ -28,7 +28,11 @@ GIVEN = "evaluate"
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean, sample standard deviation and values over seeds."""
+    """Mean, sample standard deviation and values over seeds.
+
+    >>> gs.Summary((0.5, 0.75, 1.0))
+    0.7500 ± 0.2500 (3 seeds)
+    """
 
     values: tuple[float, ...]
 
@@ -64,6 +68,10 @@ class Run:
     `result` holds everything that result.json holds. Members are ordered run · peers + peer. `cohorts` hold the
     weights that validation chose: one cohort of all members, or one for each peer where architectures differ or peers
     took turns.
+
+    >>> run = gs.train(student, task, seeds=3)
+    >>> run.members, len(run.validation), run.test["accuracy"].n
+    (3, 3, 3)
     """
 
     def __init__(self, result: dict[str, Any], cohorts: Sequence[Cohort]) -> None:
@@ -226,6 +234,8 @@ def _model(saved: dict[str, Any], given: Model | None, directory: Path) -> Model
     """The model of a saved network: made by its name, or the one that is given for a network that has none."""
     options = dict(saved)
     name = options.pop("name")
+    if given is not None and not isinstance(given, ForeignModel) and {"name": given.name, **given.options()} == saved:
+        return given
     if name in MODELS or brings("model", name):
         made: Model = find_model(name)(**options)
         return made

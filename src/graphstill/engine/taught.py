@@ -34,7 +34,7 @@ def judged(known: Knowledge | LiveTeacher, teacher: AnyTeacher, task: Task) -> t
     odd = doubts.of_teacher(figures, torch.cat(logits, 1), task) if logits else []
     module = teacher.module if isinstance(teacher, Teacher) else teacher
     if isinstance(module, torch.nn.Module):
-        odd += doubts.of_module(module, "teacher", task.unused)
+        odd += doubts.of_module(module, "teacher", task.unused, task.of_edges)
     return figures, odd
 
 

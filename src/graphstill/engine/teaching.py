@@ -21,7 +21,10 @@ from graphstill.method import Composite, Method
 
 @dataclass(frozen=True)
 class Ensemble:
-    """All members of a run as one teacher: each student learns from the mean of their probabilities."""
+    """All members of a run as one teacher: each student learns from the mean of their probabilities.
+
+    >>> run = gs.distill(student, task, teacher=gs.Ensemble(teacher), method=gs.KD())
+    """
 
     run: Run
 

@@ -46,6 +46,9 @@ class Training:
         execution: how the members of a cohort run, "auto", "stacked" or "looped"; results agree.
         checkpoint_seconds: write a checkpoint at most this often, where the run has a directory.
         log_every: epochs between two lines of metrics.jsonl.
+
+    >>> training = gs.Training(epochs=10, lr=0.05, patience=5)
+    >>> run = gs.train(student, task, training=training)
     """
 
     epochs: int = 200

@@ -20,7 +20,11 @@ def judged_real(scores: Tensor, groups: Groups | None = None) -> Tensor:
 
 
 def judged_fake(scores: Tensor, groups: Groups | None = None) -> Tensor:
-    """−log(1 − σ(score)), mean over the last axis: [.., n] -> [..]; `groups` as in `judged_real`."""
+    """−log(1 − σ(score)), mean over the last axis: [.., n] -> [..]; `groups` as in `judged_real`.
+
+    >>> judged_fake(torch.zeros(1, 3))
+    tensor([0.6931])
+    """
     return _mean(F.softplus(scores), groups)
 
 

@@ -30,6 +30,10 @@ def bank_contrast(
         anchor, positive: [V, M, B, W], V kinds of anchors of the same B samples; bank: [M, n, W].
         classes: integers [M, B]; bank_classes: integers [M, n], below 0 in rows that are nobody's negative.
         returns: [V, M]. It is log(K + 1) where all K + 1 scores are equal.
+
+    >>> a, bank, of = torch.zeros(1, 1, 1, 2), torch.zeros(1, 3, 2), torch.tensor([[1, 1, 2]])
+    >>> bank_contrast(a, a, bank, torch.tensor([[0]]), of, 0.1)  # log 4: one positive, three negatives
+    tensor([[1.3863]])
     """
     each: Tensor = _BankContrast.apply(anchor, positive, bank, classes, bank_classes, temperature)
     return each.mean(-1)

@@ -15,6 +15,10 @@ def info_nce(target: Tensor, student: Tensor, temperature: float) -> Tensor:
     """−log softmax_j(u_i·v_j / τ) at j = i, mean over nodes: each student node finds its own teacher node.
 
     Shapes: target v [M or 1, n, W], student u [M, n, W] -> [M]. Scores [n, n] are made in blocks.
+
+    >>> u = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> info_nce(u, u, temperature=0.1)  # two nodes alike: log 2
+    tensor([0.6931])
     """
     members, n = student.shape[:2]
 
@@ -27,7 +31,11 @@ def info_nce(target: Tensor, student: Tensor, temperature: float) -> Tensor:
 
 
 def log_normaliser(anchor: Tensor, noise: Tensor, nodes: int, temperature: float) -> Tensor:
-    """log Z, Z = `nodes` · mean exp(anchor · noise / τ): [M, B, W] and [M, K, W] -> [M]."""
+    """log Z, Z = `nodes` · mean exp(anchor · noise / τ): [M, B, W] and [M, K, W] -> [M].
+
+    >>> log_normaliser(torch.zeros(1, 2, 3), torch.zeros(1, 4, 3), nodes=5, temperature=0.1)  # log 5
+    tensor([1.6094])
+    """
     # Member by member: [B, K] is enough memory.
     means = [
         (a @ k.T / temperature).flatten().logsumexp(0) - math.log(len(a) * len(k))
@@ -45,6 +53,10 @@ def noise_contrastive(
     Isola: Contrastive Representation Distillation, ICLR 2020, section 3.
 
     Shapes: anchor and positive [M, B, W], noise [M, K, W] (shared by the anchors), log_z [M] -> [M].
+
+    >>> u = torch.zeros(1, 1, 2)
+    >>> noise_contrastive(u, u, u, torch.zeros(1), nodes=1, temperature=0.1)  # nothing tells them apart: 2 log 2
+    tensor([1.3863])
     """
     members, count = anchor.shape[:2]
     # log P − log c, and its negative, through softplus: no overflow, and no ε to keep it from dividing by zero.

@@ -19,6 +19,10 @@ def neighbourhood_discrepancy(graph: Adjacency, x: Tensor, aggregate: Aggregate 
 
     Shapes: x [M, N, D] -> [M, N]. ``mean`` and the plain sum over neighbours are the same thing to a cosine; ``gcn`` is
     the symmetric normalisation.
+
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> neighbourhood_discrepancy(one, torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]))
+    tensor([[0., 1.]])
     """
     around = spmm(graph, graph.mean_weights(x.dtype) if aggregate == "mean" else graph.gcn_weights(x.dtype), x)
     square = x.square().sum(-1) * around.square().sum(-1)

@@ -9,7 +9,11 @@ from graphstill.ops import Groups
 
 
 def hint_distance(target: Tensor, student: Tensor) -> Tensor:
-    """Mean over nodes and channels of (target − student)²: [M or 1, n, D] and [M, n, D] -> [M]."""
+    """Mean over nodes and channels of (target − student)²: [M or 1, n, D] and [M, n, D] -> [M].
+
+    >>> hint_distance(torch.zeros(1, 2, 3), torch.full((1, 2, 3), 2.0))
+    tensor([4.])
+    """
     return (target - student).square().mean((1, 2))
 
 

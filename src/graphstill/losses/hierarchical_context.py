@@ -18,6 +18,10 @@ def image_context(target: Tensor, student: Tensor) -> Tensor:
     weights used. Of maps of 1 x 1 the mean squared distance is all there is.
 
     Shapes: maps [M or 1, N, C, H, W] and [M, N, C, H, W] -> [M].
+
+    >>> maps = torch.zeros(1, 1, 1, 8, 8)
+    >>> image_context(maps, maps + 2)
+    tensor([4.])
     """
     # Averaging is linear: that of the difference is the difference of the averages.
     difference = student - target
@@ -34,6 +38,11 @@ def graph_context(target: Tensor, student: Tensor, graph: Adjacency) -> Tensor:
     and its neighbours, so that a constant stays what it is.
 
     Shapes: [M or 1, N, D] and [M, N, D] -> [M].
+
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> h = torch.zeros(1, 2, 3)
+    >>> graph_context(h, h + 2, one)  # averages of a constant are the constant
+    tensor([4.])
     """
     around = graph.with_self_loops()
     levels = [student - target]

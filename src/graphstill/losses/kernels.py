@@ -29,6 +29,9 @@ def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tens
     * ``sigmoid``: tanh(a·b / scale²). ``"data"`` is the root of the mean squared length.
 
     The gradient flows through a scale from the data: multiplying all features by a number changes nothing.
+
+    >>> for_kernel("cosine", torch.tensor([[[3.0, 4.0]]]))
+    tensor([[[0.6000, 0.8000]]])
     """
     if kernel in ("cosine", "poly"):
         return unit(x)
@@ -43,12 +46,21 @@ def for_kernel(kernel: PairKernel, x: Tensor, scale: PairScale = "data") -> Tens
 
 
 def of_pairs(kernel: PairKernel, a: Tensor, b: Tensor) -> Tensor:
-    """The kernel of features from `for_kernel`, [.., n, D] and [.., m, D] -> [.., n, m]."""
+    """The kernel of features from `for_kernel`, [.., n, D] and [.., m, D] -> [.., n, m].
+
+    >>> of_pairs("exponential", torch.zeros(1, 1, 1), torch.tensor([[[0.0], [1.0]]]))  # 1, 1/e
+    tensor([[[1.0000, 0.3679]]])
+    """
     return _with_slope(kernel, a, b)[0]
 
 
 def of_edges(kernel: PairKernel, graph: Adjacency, x: Tensor) -> Tensor:
-    """The kernel of features from `for_kernel` at the edges, [M, N, D] -> [M, E]."""
+    """The kernel of features from `for_kernel` at the edges, [M, N, D] -> [M, E].
+
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> of_edges("cosine", one, torch.tensor([[[0.6, 0.8], [1.0, 0.0]]]))
+    tensor([[0.6000]])
+    """
     if kernel in PRODUCTS:
         return _of_products(kernel, edge_dot(graph, x))
     return _of_distances(kernel, edge_squared_distance(graph, x))
@@ -72,6 +84,10 @@ def pair_distance(kernel: PairKernel, target: Tensor, student: Tensor, rows: Ten
 
     Shapes: features from `for_kernel`, [M or 1, N, D_t] and [M, N, D_s]; rows int64 [M, R]. Time O(R N D). The target
     is held constant.
+
+    >>> t, s = torch.eye(2)[None], torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> pair_distance("cosine", t, s)  # two of four products differ, by 1
+    tensor([2.])
     """
     target = target.detach()
     target_rows, student_rows = (target, student) if rows is None else (take(target, rows), take(student, rows))
@@ -172,6 +188,10 @@ def gram_distance(target: Tensor, student: Tensor) -> Tensor:
     """‖A Aᵀ − B Bᵀ‖² over all pairs of rows, from products of columns: O(n D²), and no array [n, n].
 
     Shapes: A [M or 1, n, D_t], B [M, n, D_s] -> [M].
+
+    >>> t, s = torch.eye(2)[None], torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> gram_distance(t, s)  # two of four products differ, by 1
+    tensor([2.])
     """
 
     def squares(a: Tensor, b: Tensor) -> Tensor:
@@ -187,6 +207,11 @@ def kernel_matching(
 
     Shapes as in `pair_distance`. Give the graph its self-loops to count the diagonal among the edges. Where rows are
     given, the sum off the edges is estimated from them, without bias if they were drawn evenly.
+
+    >>> t, s = torch.eye(2)[None], torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> kernel_matching("cosine", t, s, one, delta=0.25)  # the pair with an edge 1, the one without 1/4
+    tensor([1.2500])
     """
     edges = (of_edges(kernel, graph, target) - of_edges(kernel, graph, student)).square().sum(-1)
     share = 1.0 if rows is None else rows.shape[1] / student.shape[1]
@@ -194,7 +219,13 @@ def kernel_matching(
 
 
 def product_matching(target: Tensor, student: Tensor, graph: Adjacency, delta: float) -> Tensor:
-    """`kernel_matching` for K_ij = a_i·a_j, exact over all pairs by products of columns; -> [M]."""
+    """`kernel_matching` for K_ij = a_i·a_j, exact over all pairs by products of columns; -> [M].
+
+    >>> t, s = torch.eye(2)[None], torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> product_matching(t, s, one, delta=0.25)  # the pair with an edge 1, the one without 1/4
+    tensor([1.2500])
+    """
     edges = (edge_dot(graph, target) - edge_dot(graph, student)).square().sum(-1)
     return delta * gram_distance(target, student) + (1 - delta) * edges
 
@@ -204,6 +235,9 @@ def relu_features(x: Tensor, directions: Tensor, scale: PairScale = "data") -> T
 
     Shapes: x [M or 1, N, D], W [M, D, F] -> [M, N, F]. Inner products are multiplied by `scale`; "data" divides them by
     the mean squared length of x, of each member, gradient included.
+
+    >>> relu_features(torch.tensor([[[1.0, -1.0]]]), torch.eye(2)[None], scale=1.0)
+    tensor([[[0.7071, 0.0000]]])
     """
     if scale == "data":
         squared = x.square().sum(-1).mean(-1)[:, None, None]
@@ -214,7 +248,11 @@ def relu_features(x: Tensor, directions: Tensor, scale: PairScale = "data") -> T
 
 
 def take(x: Tensor, rows: Tensor | None) -> Tensor:
-    """Rows of x [M or 1, N, D] for each member, rows int64 [M, R] -> [M, R, D]; x itself where rows is None."""
+    """Rows of x [M or 1, N, D] for each member, rows int64 [M, R] -> [M, R, D]; x itself where rows is None.
+
+    >>> take(torch.tensor([[[0.0], [1.0], [2.0]]]), torch.tensor([[2, 0]])).flatten()
+    tensor([2., 0.])
+    """
     if rows is None:
         return x
     return torch.stack([x[m % len(x)].index_select(0, chosen) for m, chosen in enumerate(rows)])

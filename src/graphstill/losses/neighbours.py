@@ -27,6 +27,11 @@ def neighbour_kl(
     edges of each member that count; all by default. 0 where there is none.
 
     The sum over a node's edges needs the sum of their targets only, so that nothing is of size [E, C].
+
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> even, sure = torch.zeros(1, 2, 2), torch.tensor([3.0, 1.0]).log().expand(1, 2, 2)
+    >>> neighbour_kl(one, even, sure)  # 1/2 log 4/3
+    tensor([0.1438])
     """
     if multi_label:
         a, b = target / temperature, student / temperature
@@ -55,6 +60,11 @@ def edge_contrast_kl(graph: Adjacency, target: Tensor, student: Tensor, temperat
     The mean is over edges that are no self-loops (a loop has nothing to tell apart: its term is 0).
 
     Shapes: target [1 or M, N, C], student [M, N, C] -> [M]; 0 where there are no edges. Memory O(M · E · C).
+
+    >>> one = Adjacency.from_edge_index(torch.tensor([[0], [1]]), 2)  # 0 -> 1
+    >>> z = torch.tensor([[[0.0, 0.0], [1.0, 3.0]]])
+    >>> round(edge_contrast_kl(one, z, z + 5).item(), 6)  # differences along edges count, nothing else
+    0.0
     """
 
     def contrast(z: Tensor) -> Tensor:

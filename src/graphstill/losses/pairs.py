@@ -18,6 +18,10 @@ def sum_over_rows(term: Callable[[slice, slice], Tensor], members: int, rows: in
 
     Everything at once where members · rows · row_size numbers are few; otherwise member by member in blocks of rows,
     which the backward pass computes again instead of keeping them.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> sum_over_rows(lambda members, rows: x[members, rows].sum(-1), 2, 2, 1)
+    tensor([3., 7.])
     """
     if members * rows * row_size <= BLOCK:
         return term(slice(0, members), slice(0, rows))
@@ -33,17 +37,30 @@ def sum_over_rows(term: Callable[[slice, slice], Tensor], members: int, rows: in
 
 
 def of_members(x: Tensor, members: slice) -> Tensor:
-    """These members of x [M, ...]; x itself where all members share it, [1, ...]."""
+    """These members of x [M, ...]; x itself where all members share it, [1, ...].
+
+    >>> of_members(torch.tensor([1.0]), slice(2, 4)), of_members(torch.tensor([1.0, 2.0, 3.0]), slice(1, 3))
+    (tensor([1.]), tensor([2., 3.]))
+    """
     return x if x.shape[0] == 1 else x[members]
 
 
 def inverse_norm(squared: Tensor) -> Tensor:
-    """1 / √squared, and 0 (also in the gradient) where the norm is below 1e-8."""
+    """1 / √squared, and 0 (also in the gradient) where the norm is below 1e-8.
+
+    >>> inverse_norm(torch.tensor([4.0, 0.0]))
+    tensor([0.5000, 0.0000])
+    """
     return torch.where(squared > 1e-16, squared, torch.inf).rsqrt()
 
 
 def unit(x: Tensor) -> Tensor:
-    """x with its last axis of length 1; rows of length 0 stay 0 and have no gradient."""
+    """x with its last axis of length 1; rows of length 0 stay 0 and have no gradient.
+
+    >>> unit(torch.tensor([[[3.0, 4.0], [0.0, 0.0]]]))
+    tensor([[[0.6000, 0.8000],
+             [0.0000, 0.0000]]])
+    """
     out: Tensor = _Unit.apply(x)
     return out
 
@@ -72,6 +89,9 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """‖a_i − b_j‖² = ‖a_i‖² + ‖b_j‖² − 2 a_i·b_j: [.., n, D] and [.., m, D] -> [.., n, m].
 
     Centre the features first. What is below the rounding error of the identity is 0, without gradient.
+
+    >>> squared_distances(torch.zeros(1, 1, 2), torch.tensor([[[3.0, 4.0]]]))
+    tensor([[[25.]]])
     """
     norms = a.square().sum(-1).unsqueeze(-1) + b.square().sum(-1).unsqueeze(-2)
     d2 = norms - 2 * a @ b.transpose(-1, -2)
@@ -79,6 +99,10 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
 
 
 def root(squared: Tensor) -> Tensor:
-    """√squared, with gradient 0 where it is 0."""
+    """√squared, with gradient 0 where it is 0.
+
+    >>> root(torch.tensor([4.0, 0.0]))
+    tensor([2., 0.])
+    """
     positive = squared > 0
     return torch.where(positive, squared, 1.0).sqrt() * positive

@@ -22,6 +22,9 @@ def adversarial_offset(
 
     Returns:
         [M, ...], without gradient.
+
+    >>> adversarial_offset(lambda d: d @ torch.tensor([1.0, -2.0]), torch.zeros(1, 2), radius=0.1, steps=9)
+    tensor([[ 0.1000, -0.1000]])
     """
     offset = start.detach()
     with torch.enable_grad():

@@ -14,6 +14,10 @@ def distance_relation(target: Tensor, student: Tensor) -> Tensor:
 
     Park et al., Relational Knowledge Distillation, CVPR 2019, section 3.2.1. Shapes: features [M or 1, n, D_t] and
     [M, n, D_s] -> [M], the mean over n² pairs. Memory O(n²): sample the nodes.
+
+    >>> h = torch.tensor([[[0.0], [1.0], [3.0]]])
+    >>> round(distance_relation(h, 3 * h).item(), 6)  # distances are divided by their mean
+    0.0
     """
 
     def relation(h: Tensor) -> Tensor:
@@ -31,6 +35,10 @@ def angle_relation(target: Tensor, student: Tensor) -> Tensor:
 
     Park et al., section 3.2.2. Shapes: features [M or 1, n, D_t] and [M, n, D_s] -> [M], the mean over n³ triples. Time
     O(n³ D), memory in blocks: sample the nodes.
+
+    >>> h = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]])
+    >>> round(angle_relation(h, 3 * h).item(), 6)  # angles have no scale
+    0.0
     """
     members, n = student.shape[:2]
 
@@ -55,6 +63,9 @@ def similarity_rows(target: Tensor, student: Tensor) -> Tensor:
 
     G_i^s · G_i^t = h_i^s (H_sᵀ H_t) h_i^t, so that no array [n, n] is made and the cost is O(n D²). Where there are
     fewer rows than both widths, as of maps of a batch of images, G itself is the cheaper: O(n² D).
+
+    >>> similarity_rows(torch.eye(2)[None], torch.ones(1, 2, 1))  # 2 - 2 cos 45°
+    tensor([0.5858])
     """
 
     def by_widths(a: Tensor, b: Tensor) -> Tensor:

@@ -16,6 +16,9 @@ def classes_first(logits: Tensor, temperature: float = 1.0) -> Tensor:
 
     With a handful of classes the softmax over the last axis cannot use wide registers: this layout took a tenth of the
     time for [20, 2708, 7] on one core, forward and backward.
+
+    >>> classes_first(torch.zeros(1, 1, 2)).shape, classes_first(torch.zeros(1, 1, 2)).exp().flatten()
+    (torch.Size([1, 2, 1]), tensor([0.5000, 0.5000]))
     """
     scaled = logits if temperature == 1.0 else logits / temperature
     return scaled.transpose(-1, -2).contiguous().log_softmax(-2)
@@ -26,6 +29,10 @@ def softmax_kl(target: Tensor, student: Tensor, temperature: float = 1.0) -> Ten
 
     Shapes: target [M or 1, n, C] logits, student [M, n, C] logits -> [M]. The target is used as given: detach it first
     unless its gradient is wanted.
+
+    >>> even, sure = torch.zeros(1, 1, 2), torch.tensor([[[3.0, 1.0]]]).log()  # 1/2, 1/2 and 3/4, 1/4
+    >>> softmax_kl(even, sure)  # 1/2 log 4/3
+    tensor([0.1438])
     """
     log_q, log_p = classes_first(target, temperature), classes_first(student, temperature)
     return (log_q.exp() * (log_q - log_p)).sum(-2).mean(-1) * temperature**2
@@ -53,5 +60,10 @@ def bernoulli_kl(target: Tensor, student: Tensor, temperature: float = 1.0, know
 
 
 def soft_target_kl(target: Tensor, student: Tensor, temperature: float, multi_label: bool) -> Tensor:
-    """`bernoulli_kl` for multi-label tasks, `softmax_kl` otherwise; -> [M]."""
+    """`bernoulli_kl` for multi-label tasks, `softmax_kl` otherwise; -> [M].
+
+    >>> even, sure = torch.zeros(1, 1, 2), torch.tensor([[[3.0, 1.0]]]).log()  # 1/2, 1/2 and 3/4, 1/4
+    >>> soft_target_kl(even, sure, 1.0, multi_label=False), soft_target_kl(even, even, 1.0, multi_label=True)
+    (tensor([0.1438]), tensor([0.]))
+    """
     return (bernoulli_kl if multi_label else softmax_kl)(target, student, temperature)

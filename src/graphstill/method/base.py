@@ -27,6 +27,9 @@ class Method(ABC):
         supervision · CE(labels) + Σ weight · ramp · term
 
     where `supervision` is the product of what the parts declare (1 unless stated) and each term is one value a member.
+
+    >>> [term.weight for term in (gs.KD() + 100 * gs.LSP()).terms]
+    [1.0, 100.0]
     """
 
     name: ClassVar[str]
@@ -39,6 +42,11 @@ class Method(ABC):
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = {}
     #: How peers take turns unless the training configuration says otherwise.
     updates: ClassVar[Literal["simultaneous", "alternating"]] = "simultaneous"
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if "name" not in cls.__dict__:  # until it is registered: where a recipe finds it
+            cls.name = f"{cls.__module__}:{cls.__qualname__}"
 
     def __post_init__(self) -> None:
         """Checks of values; types are checked before, where the method is registered."""

@@ -12,6 +12,8 @@ from graphstill.method.base import Composite, Method
 from graphstill.typed import check_fields
 
 METHODS: dict[str, type[Method]] = {}
+#: Those of other packages that were asked for, by the names that were used.
+FOUND: dict[str, type[Method]] = {}
 M = TypeVar("M", bound="type[Method]")
 
 
@@ -21,13 +23,17 @@ def register(name: str) -> Callable[[M], M]:
     def add(cls: M) -> M:
         if name in METHODS:
             raise ConfigError(f"two methods are named {name!r}: {METHODS[name].__module__} and {cls.__module__}")
-        cls.name = name
-        # A type checker takes an assignment for that to the method of one class.
-        setattr(cls, "__post_init__", _typed_first(cls.__dict__.get("__post_init__")))  # noqa: B010
-        METHODS[name] = cls
+        METHODS[name] = _checked(cls, name)
         return cls
 
     return add
+
+
+def _checked(cls: M, name: str) -> M:
+    cls.name = name
+    # A type checker takes an assignment for that to the method of one class.
+    setattr(cls, "__post_init__", _typed_first(getattr(cls, "__post_init__", None)))  # noqa: B010
+    return cls
 
 
 def _typed_first(then: Callable[[Any], None] | None) -> Callable[[Any], None]:
@@ -47,17 +53,17 @@ def find_method(name: str) -> type[Method]:
     Raises:
         ConfigError: nothing has this name, it cannot be imported, or it is no method.
     """
-    if name in METHODS:
-        return METHODS[name]
+    if name in METHODS or name in FOUND:
+        return METHODS.get(name) or FOUND[name]
     if not plugins.brings("method", name):
         known = [*METHODS, *plugins.entries("method")]
         raise ConfigError(f"unknown method {name!r} in a recipe's `method`: {nearest(str(name), known)}")
     cls: type[Method] = plugins.checked_class("method", name, plugins.load("method", name), Method)
-    if METHODS.get(cls.__dict__.get("name", "")) is not cls:
-        return register(name)(cls)
-    if not plugins.found_again("method", cls, cls.name):
+    if METHODS.get(cls.name) is not cls and FOUND.get(cls.name) is not cls:
+        _checked(cls, name)
+    elif not plugins.found_again("method", cls, cls.name):
         cls.name = name  # what a recipe and a result hold must be found by a process that resumes
-    METHODS[name] = cls
+    FOUND[name] = cls
     return cls
 
 

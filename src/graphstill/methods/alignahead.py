@@ -74,6 +74,8 @@ class Alignahead(Method):
     Deviations: each peer starts from its own weights; the released code copies one, so that only the alternation
     separates them. The default kernel negates the distance (see LSP). The mean is over nodes with a neighbour.
     `released`: shift −1 and exp(−‖·‖₁ / 100). Its threshold of 0.5 on multi-label logits is not reproduced: 0 is used.
+
+    >>> run = gs.distill(student, task, method=gs.Alignahead(), peers=2)
     """
 
     reference = (

@@ -39,6 +39,8 @@ class AlignaheadPlus(Method):
     Deviations: no code was released and only the abstract's description was available; the form of the classifier
     (linear, dropped at inference), the distance (mean squared error), no wrap-around for features and the weights are
     this library's choices. With feature = auxiliary = 0 it is Alignahead with shift +1.
+
+    >>> run = gs.distill(student, task, method=gs.AlignaheadPlus(), peers=2)
     """
 
     reference = (

@@ -41,6 +41,8 @@ class AT(Method):
     Deviations: on graphs nodes stand for the pixels of the paper's maps; one layer is compared instead of one of each
     group, and the squared norm is taken instead of the norm. `released` is efficient-gnns: the mean over training
     nodes, features after dropout; its scripts multiply by 1e5 (1e4 beside KD; 1e3 on PPI).
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + gs.AT())
     """
 
     reference = (

@@ -26,6 +26,8 @@ class CoDistillation(Method):
         nodes: "train" or "all" nodes of the batch.
 
     Shapes: logits [M, N, C]; one term `soft` of [M]. The target is detached.
+
+    >>> run = gs.distill(student, task, method=gs.CoDistillation(), peers=4)
     """
 
     reference = (

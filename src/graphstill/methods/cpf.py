@@ -31,6 +31,8 @@ class CPF(Method):
 
     Deviations: p is the softmax of the logits (multi-label: the sigmoid). What that is for the released student, whose
     logits are scores that it propagated, is an option of the network: ``PLP(released=True)``.
+
+    >>> run = gs.distill(gs.models.PLP(), task, teacher=teacher, method=gs.CPF())
     """
 
     reference = (

@@ -52,6 +52,8 @@ class CRD(Method):
     anchors and distinct, which leaves the mean as it is and replaces a gather by a product; the bank follows the
     embeddings just after the step; embeddings are trained by the student's optimiser. `released` is RepDistiller: K =
     16384 and 64 anchors a step; its scripts multiply by 0.8.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + 0.1 * gs.CRD())
     """
 
     reference = (

@@ -34,6 +34,8 @@ class DML(Method):
     Deviations: the paper's peers take turns, each seeing the others' newest weights: set the training's `updates` to
     "alternating" for that. `released` is DML as the released code of OAD and OKDDip has it beside their own methods: T
     = 3, training nodes, targets not detached. (That code adds 1e-7 to the target's probabilities: not reproduced.)
+
+    >>> run = gs.distill(student, task, method=gs.DML(), peers=3)
     """
 
     reference = (

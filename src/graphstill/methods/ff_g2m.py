@@ -38,6 +38,8 @@ class FFG2M(Method):
     Deviations: none known of the loss; as released, no temperature². The released code's λ and τ for each data set were
     tuned on test accuracy: the defaults here are not from that table. Multi-label tasks use Bernoulli labels in the
     low-frequency term.
+
+    >>> run = gs.distill(gs.models.MLP(hidden=16), task, teacher=teacher, method=gs.FFG2M())
     """
 
     reference = (

@@ -45,6 +45,8 @@ class FitNet(Method):
     projected to 128 and normalised, features after dropout of training nodes; its scripts multiply by 1000 (100 beside
     KD). Since the teacher's head learns too, two constant heads would be a solution; batch normalisation hides that
     only.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + gs.FitNet())
     """
 
     reference = (

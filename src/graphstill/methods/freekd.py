@@ -51,6 +51,8 @@ class FreeKD(Method):
     open is decided here: f_i is known at training nodes only; other nodes are rewarded by their neighbours that are, or
     not at all: there the agent acts without learning. The reward is a difference between two steps under dropout. The
     local structure is that of LSP with its default kernel. All weights are guesses at their natural scale.
+
+    >>> run = gs.distill(student, task, method=gs.FreeKD(), peers=2)
     """
 
     reference = (

@@ -43,6 +43,8 @@ class GCRD(Method):
     Deviations: 1024 nodes where the released code draws up to 16384; all nodes where it takes training nodes.
     `released` is its script for ogbn-arxiv: 16384 training nodes, features after dropout; it multiplies by 0.1 (0.01
     with τ = 0.05 beside KD).
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + 0.1 * gs.GCRD())
     """
 
     reference = (

@@ -53,6 +53,8 @@ class GKD(Method):
     Deviations: the scale from the data, since features are not batch-normalised here; "random" has equal positive
     spectral weights, where the released code draws a signed one, which multiplies that step's loss by its square;
     tanh's offset is 0. `released`: exponential, T = 1, δ = 0.1, the sum over all pairs, α = 0.5.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=10 * gs.GKD(kernel="gauss", layers="last"))
     """
 
     reference = (

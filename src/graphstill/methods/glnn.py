@@ -34,6 +34,8 @@ class GLNN(Method):
     Deviations: the released code makes two passes with optimiser steps of their own in each epoch, one for the labels
     and one for the teacher: with λ = 0 the first still decays the weights. Its batches drop the nodes that do not fill
     the last one. Here both terms are one loss on all nodes.
+
+    >>> run = gs.distill(gs.models.MLP(hidden=16), task, teacher=teacher, method=gs.GLNN())
     """
 
     reference = (

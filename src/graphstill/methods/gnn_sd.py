@@ -43,6 +43,8 @@ class GNNSD(Method):
     Deviations: there is no official code, and the equations are from secondary sources: what those leave open is an
     option above, with defaults of this library. Of the paper's framework only ADR is here: neither the soft labels for
     shallow layers nor the read-outs of graph classification.
+
+    >>> run = gs.distill(student, task, method=gs.GNNSD(beta=1.0))
     """
 
     reference = (

@@ -45,6 +45,8 @@ class GraphAKD(Method):
     inputs, the gradient of the normalised embeddings then drowns the labels. Otherwise none of the fixed code; the
     published table was made before a fix, with un-swapped labels in the last two terms of the node part. Multi-label
     tasks use the binary cross-entropy.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.GraphAKD(critic_every=5))
     """
 
     reference = (

@@ -44,6 +44,8 @@ class GSP(Method):
     fixed σ of 1 lets the kernels of wide features underflow to 0, hence the scale from the data. `released` is the
     script for ogbn-arxiv: cosine, both sides projected to 128, training nodes, features after dropout; it multiplies by
     100 (10 beside KD), by 1e5 for "rbf" and by 1 for "l2".
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + 10 * gs.GSP(kernel="cosine"))
     """
 
     reference = GCRD.reference

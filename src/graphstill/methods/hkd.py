@@ -55,6 +55,8 @@ class HKD(Method):
     memories start with embeddings; a row of length 0 stays 0. Graphs are our extension: a node is a sample, its class
     is its training label, or where it has none what the teacher says; with multi-label every other node is a negative.
     `released`: negatives of the same network, 16384 for all anchors of a step, memories of noise.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD(temperature=4.0, alpha=None) + 3 * gs.HKD())
     """
 
     reference = (

@@ -16,6 +16,8 @@ class Independent(Method):
 
     With several peers it is the independent group: scored like any other group (mean member, the member that
     validation picks, ensemble), so that no gain can come from the scoring.
+
+    >>> run = gs.distill(student, task, method=gs.Independent(), peers=4)
     """
 
     reference = ()  # a control, of no paper

@@ -35,6 +35,8 @@ class KD(Method):
 
     Deviations: reduction is the sum over classes and mean over nodes, as in the paper; efficient-gnns takes the mean
     over classes too, a factor C less. RepDistiller and efficient-gnns distil on training nodes only.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD(temperature=4.0, alpha=0.9))
     """
 
     reference = (

@@ -28,6 +28,8 @@ class KDCLNaive(Method):
 
     Deviations: one best peer a batch, as in the baseline released with OAD, not one a sample. That baseline distils on
     training nodes only (nodes="train").
+
+    >>> run = gs.distill(student, task, method=gs.KDCLNaive(), peers=3)
     """
 
     reference = (
@@ -80,6 +82,8 @@ class KDCLMinLogit(Method):
 
     Deviations: multi-label tasks, which the paper has not: each label is a problem of two classes, which makes the
     target the largest logit of the peers where the label is 1 and the smallest where it is 0.
+
+    >>> run = gs.distill(student, task, method=gs.KDCLMinLogit(), peers=3)
     """
 
     reference = KDCLNaive.reference

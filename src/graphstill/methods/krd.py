@@ -51,6 +51,8 @@ class KRD(Method):
     evaluation pass. Multi-label tasks: agreement is the share of equal labels, entropy that of independent labels.
     `released`: a bin offset of 0.05, the middle of 10 bins where there are 50. Its momentum is 0.9 on Arxiv, where it
     also samples every tenth epoch only. Its hyper-parameters were tuned on test accuracy: none is a default here.
+
+    >>> run = gs.distill(gs.models.MLP(hidden=16), task, teacher=teacher, method=gs.KRD())
     """
 
     reference = (

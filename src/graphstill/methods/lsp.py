@@ -44,6 +44,8 @@ class LSP(Method):
     its gradient vanishes. Both remain available; the default negates the distance. The mean is over nodes that have
     a neighbour; the released code counts all nodes. `released`: exp(−‖·‖₁ / 100) with self-loops, KL(teacher ‖
     student), weight 1, active for the first 30 of 500 epochs.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + 100 * gs.LSP(kernel="laplace"))
     """
 
     reference = (

@@ -43,6 +43,8 @@ class MuGSI(Method):
     Deviations: binary tasks use Bernoulli targets (the released code takes a softmax over one column, which is always
     1); clusters and graphs are pooled by the mean; denominators count the graphs that have a term. Walks are drawn anew
     in each step, as there.
+
+    >>> run = gs.distill(graph_student, graphs, teacher=graph_teacher, method=gs.MuGSI())
     """
 
     reference = (

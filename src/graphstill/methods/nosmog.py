@@ -51,6 +51,8 @@ class NOSMOG(Method):
     exactly, instead of those of a batch. A random part of the nodes is perturbed in a step (256), not all, which is
     N / 256 times cheaper; every pass of a step has the same dropout. The released code never reads the learning rates
     and decays that it sets for each data set: it trains with 0.01 and 5e-4.
+
+    >>> run = gs.distill(gs.models.MLP(hidden=16), task, teacher=teacher, method=gs.NOSMOG())
     """
 
     reference = (

@@ -54,6 +54,8 @@ class OAD(Method):
     Cora), and puts a ReLU on the discriminators' scores, which zeroes the adversarial gradient wherever the score is
     negative; `released` reproduces both. Its d_trade multiplies a loss with an Adam of its own, without effect: not
     an option here. The fake features are detached in the discriminators' step; gradients of the peers are the same.
+
+    >>> run = gs.distill(student, task, method=gs.OAD(), peers=3)
     """
 
     reference = (

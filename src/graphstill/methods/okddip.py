@@ -55,6 +55,8 @@ class OKDDip(Method):
 
     Deviations: `rampup` is a share of the training, 80 of 300 epochs in the released code. That code adds 1e-7 to the
     target's probabilities: not reproduced. Where peers take turns, the targets of frozen peers are constants.
+
+    >>> run = gs.distill(student, task, method=gs.OKDDip(), peers=3)
     """
 
     reference = (

@@ -68,6 +68,8 @@ class ONE(Method):
     alone, so it keeps no running statistics. The target of the imitation is detached; CE(z_t) is not, and moves the
     peers and the gate. Where peers take turns, frozen peers get no gradient from CE(z_t). `rampup` is a share of the
     training, 80 of 300 epochs in the released code of OKDDip, which has ONE as a baseline.
+
+    >>> run = gs.distill(student, task, method=gs.ONE(), peers=3)
     """
 
     reference = (

@@ -60,6 +60,8 @@ class PGKD(Method):
     Deviations: as in the released code the reconstruction has no degrees in it, but a mean over nodes, and the squared
     error is a mean over nodes and channels. `released` has the code's weight decay of 0.05; its (1 − α) CE + α L and
     its sum over pairs are GKD's options and not repeated here.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=10 * gs.PGKD(layers="last"))
     """
 
     reference = GKD.reference

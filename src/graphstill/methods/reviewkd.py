@@ -45,6 +45,8 @@ class ReviewKD(Method):
     o. On graphs, our extension, layers stand for stages, the last convolution is a product, and HCL compares nodes (1),
     their means over one hop (½), two hops (¼) and all nodes of the batch (⅛). `released` is the same: that its script
     for CIFAR leaves the teacher's batch normalisation in training mode is not followed.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=5 * gs.ReviewKD())
     """
 
     reference = (

@@ -38,6 +38,8 @@ class RKD(Method):
 
     Deviations: nodes are drawn where the paper takes the images of a minibatch. Gradients flow through the student's
     μ, as in the code. `released` is RepDistiller: weights 25 and 50.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + gs.RKD(samples=32))
     """
 
     reference = (

@@ -54,6 +54,8 @@ class ROD(Method):
     The pool is in random order, so that a slice is a sample of it; released: nearly by number. Each member draws its
     own slice; where the pool exceeds 2^20 pairs, a random sample of that size is kept. Every pair counts the same;
     released: in the last, smaller batch pairs count more, and dissimilar ones are weighted as if similar.
+
+    >>> run = gs.distill(gs.models.ROD(), task, method=gs.ROD())
     """
 
     reference = (

@@ -39,6 +39,8 @@ class SP(Method):
 
     Deviations: all nodes of the batch at once instead of a minibatch of 64 images, and one layer instead of several.
     `released` is RepDistiller: the mean over pairs; its scripts multiply by 3000.
+
+    >>> run = gs.distill(student, task, teacher=teacher, method=gs.KD() + gs.SP())
     """
 
     reference = (

@@ -35,6 +35,11 @@ class Model(ABC):
     #: How nodes become one answer a graph, in models that can; None: each node is answered for.
     readout: Readout | None = None
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if ":" in getattr(cls, "name", ":"):  # until it has a name of its own: where a recipe finds it
+            cls.name = f"{cls.__module__}:{cls.__qualname__}"
+
     def __post_init__(self) -> None:
         """Checks of values; types are checked before, where the model is registered."""
 

@@ -11,6 +11,8 @@ from graphstill.nn.model import Model
 from graphstill.typed import check_fields
 
 MODELS: dict[str, type[Model]] = {}
+#: Those of other packages that were asked for, by the names that were used.
+FOUND: dict[str, type[Model]] = {}
 ModelType = TypeVar("ModelType", bound=type[Model])
 
 
@@ -25,7 +27,12 @@ def register_model(model: ModelType) -> ModelType:
         raise ConfigError(
             f"the model name {model.name!r} is taken by {taken.__qualname__}: give {model.__qualname__} another name"
         )
-    then = model.__dict__.get("__post_init__")
+    MODELS[model.name] = _checked(model)
+    return model
+
+
+def _checked(model: ModelType) -> ModelType:
+    then = getattr(model, "__post_init__", None)
 
     def check(spec: Any) -> None:
         check_fields(spec)
@@ -33,7 +40,6 @@ def register_model(model: ModelType) -> ModelType:
             then(spec)
 
     setattr(model, "__post_init__", check)  # noqa: B010 - a type checker takes it for the method of one class
-    MODELS[model.name] = model
     return model
 
 
@@ -43,17 +49,15 @@ def find_model(name: str) -> type[Model]:
     Raises:
         ConfigError: nothing has this name, it cannot be imported, or it is no model.
     """
-    if name in MODELS:
-        return MODELS[name]
+    if name in MODELS or name in FOUND:
+        return MODELS.get(name) or FOUND[name]
     if not plugins.brings("model", name):
         raise ConfigError(f"unknown model {name!r}: {nearest(name, [*MODELS, *plugins.entries('model')])}")
     model: type[Model] = plugins.checked_class("model", name, plugins.load("model", name), Model)
-    if MODELS.get(model.__dict__.get("name", "")) is not model:
-        model.name = name
-        return register_model(model)
-    if not plugins.found_again("model", model, model.name):
+    known = MODELS.get(model.name) is model or FOUND.get(model.name) is model
+    if not known or not plugins.found_again("model", model, model.name):
         model.name = name  # what a recipe and saved weights hold must be found by a process that loads them
-    MODELS[name] = model
+    FOUND[name] = model if known else _checked(model)
     return model
 
 

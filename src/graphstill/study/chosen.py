@@ -22,9 +22,9 @@ def chosen(
 
     ours: dict[str, type] = {**(METHODS if kind == "method" else MODELS)}
     find: Callable[[str], type] = find_method if kind == "method" else find_model
-    if name not in ours and plugins.brings(kind, name):
+    if isinstance(name, str) and name not in ours and plugins.brings(kind, name):
         return name, made(lambda: find(name), source, path)
-    name = choose(name, ours, source, path, what, plugins.entries(kind))
+    name = choose(name, ours, source, path, what, lambda: plugins.entries(kind))
     return name, ours[name]
 
 

@@ -200,9 +200,9 @@ def _check_space(space: Mapping[str, Any], where: str, source: Source) -> None:
 def _draw(name: str, space: Mapping[str, list[Any]], trials: int) -> tuple[dict[str, Any], ...]:
     """The settings as they stand, then distinct draws: the same list however often it is asked for."""
     chooser, drawn = random.Random(f"graphstill {name}"), [dict[str, Any]()]
-    possible = 1
+    possible = int(bool(space))  # of no option there is no other draw: asking for one would never end
     for values in space.values():
-        possible *= len(values)
+        possible *= sum(value not in values[:i] for i, value in enumerate(values))
     while len(drawn) < min(trials, possible + 1):
         trial = {key: chooser.choice(values) for key, values in space.items()}
         if trial not in drawn:

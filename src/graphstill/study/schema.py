@@ -91,7 +91,7 @@ def choose(
     source: Source,
     path: Sequence[str | int],
     what: str,
-    others: Iterable[str] = (),
+    others: Callable[[], Iterable[str]] = tuple,
 ) -> str:
     """`name`, if it is known, by itself or as a class; else a ConfigError with the nearest name, of `others` too."""
     if isinstance(name, str) and name in known:
@@ -99,7 +99,7 @@ def choose(
     classes = {cls.__name__.lower(): key for key, cls in known.items()}
     if isinstance(name, str) and name.lower() in (*known, *classes):
         return name.lower() if name.lower() in known else classes[name.lower()]
-    hint = nearest(name, [*known, *others]) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
+    hint = nearest(name, [*known, *others()]) if isinstance(name, str) else f"known: {', '.join(sorted(known))}"
     problem = f"{what} has no `name`" if name is None else f"unknown {what} {shown(name)}"
     raise ConfigError(f"{problem}: {source.where(path)}; {hint}")
 

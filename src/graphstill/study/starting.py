@@ -36,7 +36,8 @@ def starting_point(method: type[Method]) -> dict[str, Any]:
     """For a registered method: `weight`, `run` (a command line), `cost` (`ratio`, `of` and `passes`), and `gained`.
 
     The line runs the recipe with a committed result that is named after the method, and the weight is that recipe's.
-    Without one the line trains on digits, offline, and the weight is the middle of the method's own range, or 1.
+    Without one the line trains on digits, offline, or for a method of whole graphs on a small set of them, and the
+    weight is the middle of the method's own range, or 1.
     """
     gained = [
         {key: value for key, value in row.items() if key != "method"}
@@ -51,7 +52,7 @@ def starting_point(method: type[Method]) -> dict[str, Any]:
     weight = own["weight"] if own else weights[len(weights) // 2]
     return {
         "weight": weight,
-        "run": f"graphstill distill recipes/{own['run']}.yaml" if own else _on_digits(method, weight),
+        "run": f"graphstill distill recipes/{own['run']}.yaml" if own else _by_itself(method, weight),
         "cost": {
             "ratio": timed[0]["cost"] if timed else None,
             "of": timed[0]["run"] if timed else None,
@@ -61,10 +62,12 @@ def starting_point(method: type[Method]) -> dict[str, Any]:
     }
 
 
-def _on_digits(method: type[Method], weight: float) -> str:
-    """A line that trains the method on data that come with scikit-learn."""
+def _by_itself(method: type[Method], weight: float) -> str:
+    """A line that trains the method without a recipe of its own: on data that come with scikit-learn, or on graphs."""
     words = ["graphstill distill recipes/kd-digits.yaml"]
     words.append(f"method={method.name}" if weight == 1 else f"'method={{name: {method.name}, weight: {weight:g}}}'")
     needs = method.needs
     words += ["teacher=null"] * (not needs.teacher) + ["peers=4"] * needs.peers + ["student=rod"] * needs.heads
+    if needs.graphs:
+        words += ["task=tu-ENZYMES", "student.readout=mean", *["teacher.model.readout=sum"] * needs.teacher]
     return " ".join(words)

@@ -23,6 +23,10 @@ class Comparison:
     `low` and `high` bound the 95 % confidence interval of the mean difference (Student's t), `p` is the two-sided
     paired t-test, `p_wilcoxon` the signed-rank test as a second opinion from six seeds on. All four are None where
     nothing can be claimed; `note` says why.
+
+    >>> found = gs.compare(run, teacher)
+    >>> found.n, found.metric
+    (2, 'accuracy')
     """
 
     name: str
@@ -115,6 +119,9 @@ def compare(run: Any, baseline: Any, figure: Figure = "mean") -> Comparison:
 
     A baseline that is one network trained elsewhere (`evaluate`) stands against every seed; the interval is then over
     the seeds of `run` alone, and the note says so.
+
+    >>> gs.compare(run, run).difference
+    0.0
     """
     ours, theirs, order = matched(run, baseline, fixed=True)
     of_others = _values(theirs, figure)

@@ -31,6 +31,9 @@ def transfer_metrics(run: Any, baseline: Any, last: float = 0.1) -> dict[str, Co
 
     Raises ConfigError where the two differ in data, metric or seeds, and DataError for a baseline that never rises
     above zero.
+
+    >>> warm = gs.train(student, task, start=teacher, seeds=2)
+    >>> found = gs.transfer_metrics(warm, run)
     """
     ours, theirs, order = matched(run, baseline)
     (epochs, curve), (other_epochs, other) = _curves(ours), _curves(theirs)

@@ -87,6 +87,7 @@ class ImageTask:
     num_edges = 0
     origin: None = None
     unused: tuple[str, ...] = ()
+    of_edges: tuple[str, ...] = ()
 
     def __init__(
         self,

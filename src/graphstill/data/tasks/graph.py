@@ -56,6 +56,12 @@ class GraphTask(OfData):
     Raises:
         DataError: anything about the data that cannot be learnt from; the message says what, where, and what to do.
         ConfigError: an option that makes no sense.
+
+    >>> x, edges, y = torch.eye(6), torch.tensor([[0, 1, 2], [1, 0, 3]]), torch.tensor([0, 1, 0, 1])
+    >>> first = torch.tensor([0, 2, 4, 5, 6])  # of each graph, and their end
+    >>> task = gs.GraphTask.from_arrays(x, edges, y, first, train=[0, 1], val=[2], test=[3])
+    >>> task.in_features, task.num_outputs
+    (6, 2)
     """
 
     kind: ClassVar[Literal["graph"]] = "graph"

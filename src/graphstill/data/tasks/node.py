@@ -68,6 +68,11 @@ class NodeTask(Changing, OfData):
     Raises:
         DataError: anything about the data that cannot be learnt from; the message says what, where, and what to do.
         ConfigError: an option that makes no sense.
+
+    >>> x, edges, y = torch.eye(4), torch.tensor([[0, 1, 2, 3], [1, 0, 3, 2]]), torch.tensor([0, 0, 1, 1])
+    >>> task = gs.NodeTask.from_arrays(x, edges, y, train=[0, 2], val=[1], test=[3])
+    >>> task.in_features, task.num_outputs
+    (4, 2)
     """
 
     kind: ClassVar[Literal["graph"]] = "graph"

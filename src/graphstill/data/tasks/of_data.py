@@ -98,5 +98,10 @@ class OfData:
         return self.data.walks
 
     @property
+    def of_edges(self) -> tuple[str, ...]:
+        """What modules are given of each edge beside its ends."""
+        return () if self.data.graph.edge_attr is None else ("edge_attr",)
+
+    @property
     def unused(self) -> tuple[str, ...]:
         return self.data.facts.unused

@@ -81,16 +81,17 @@ class ForeignCohort(Cohort):
         finally:
             for handle in handles:
                 handle.remove()
-        self._check_rows("its output", logits, x, self.outputs)
+        rows = [len(x), *([] if graph.graph_ptr is None else [graph.num_graphs])]
+        self._check_rows("its output", logits, rows, self.outputs)
         for tap in self.spec.taps:
-            self._check_rows(f"its tap {tap!r}", found.get(tap), x, None)
+            self._check_rows(f"its tap {tap!r}", found.get(tap), rows[:1], None)
         return logits, [found[tap] for tap in self.spec.taps]
 
-    def _check_rows(self, what: str, result: object, x: Tensor, width: int | None) -> None:
-        wanted = f"[{x.size(0)}, {width or 'width'}]"
+    def _check_rows(self, what: str, result: object, rows: Sequence[int], width: int | None) -> None:
+        wanted = f"[{' or '.join(map(str, rows))}, {width or 'width'}]"
         if not isinstance(result, Tensor):
             raise ConfigError(f"{what} is {type(result).__name__}, in {self.spec}: it must be a tensor {wanted}")
-        if result.dim() != 2 or len(result) != len(x) or (width is not None and result.size(1) != width):
+        if result.dim() != 2 or len(result) not in rows or (width is not None and result.size(1) != width):
             raise ConfigError(f"{what} has shape {list(result.shape)}, in {self.spec}: it must be {wanted}")
 
     def member(self, i: int) -> nn.Module:

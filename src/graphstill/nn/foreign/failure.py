@@ -42,6 +42,10 @@ def told(network: nn.Module, convention: Convention, x: Tensor, edge_index: Tens
         given = f"x {str(x.dtype).removeprefix('torch.')} {list(x.shape)}"
         if convention.kind != "features":
             given += f" and edge_index int64 {list(edge_index.shape)}"
+        if convention.known and convention.kind == "data":
+            given += f" and {' and '.join(convention.known)}"
+        elif convention.takes and not convention.known:
+            given += f" (this task has no {' and no '.join(convention.takes)})"
         where = _deepest(network, error)
         raise ConfigError(
             f"{type(network).__name__} failed in {'a training' if training else 'an evaluation'} pass"

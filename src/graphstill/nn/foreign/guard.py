@@ -48,6 +48,7 @@ class Guarded:
 
     def run(self, x: Tensor, edge_index: Tensor, graph: Adjacency, training: bool, seed: int | None) -> Any:
         """What the network returns; noise of a training pass starts from `seed`."""
+        self._convention = self._convention.of(graph)
         if self._last is None:
             self._settle(x, edge_index)
             if not self._scripted:
